@@ -1,0 +1,87 @@
+"""The one exception tree. An error carries what happened, how to mend it, and the exit code it leads to.
+
+AgentopsError
+├── UsageError            2    the command line or the environment it was called in
+│   └── ConfigError       2    a file of the user's: names file, line and key
+├── MeasurementError      4    something could not be measured
+│   ├── Unavailable       4    it is not on this machine or not in reach; a policy may allow that by name
+│   └── TargetError       4    the agent under test did not start, answer, or speak its protocol
+├── ReportError           4    a result could not be written down
+└── Interrupted         130    the user stopped the run
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process returns; documented in docs/exit-codes.md."""
+
+    PASS = 0
+    FAIL = 1
+    USAGE = 2
+    INCONCLUSIVE = 3
+    ERROR = 4
+    INTERRUPTED = 130
+
+
+class AgentopsError(Exception):
+    """An error that a user can act on.
+
+    `message` says what happened and where; `hint` says how to mend it.
+    """
+
+    exit_code: ExitCode = ExitCode.ERROR
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(AgentopsError):
+    """The command cannot be carried out as it was given."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ConfigError(UsageError):
+    """A file of the user's says something that cannot be meant. `problems` holds one line a place."""
+
+    def __init__(self, message: str, *, hint: str = "", problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = problems
+
+
+class MeasurementError(AgentopsError):
+    """A measurement was tried and failed. Never a pass."""
+
+
+class Unavailable(MeasurementError):
+    """An instrument is missing here: no engine, no scanner, no advisory service in reach."""
+
+
+class TargetError(MeasurementError):
+    """The agent under test did not start, did not answer, or answered something else than its protocol.
+
+    `retryable` is true for trouble on the way (refused, reset, 429, 502-504), never for what the agent said.
+    `retry_after_s` is what the agent asked for, if it did.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", retryable: bool = False, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.retryable = retryable
+        self.retry_after_s = retry_after_s
+
+
+class ReportError(AgentopsError):
+    """A report could not be written."""
+
+
+class Interrupted(AgentopsError):
+    """The user or the system stopped the run."""
+
+    exit_code = ExitCode.INTERRUPTED

@@ -1,0 +1,143 @@
+"""The configuration as the program uses it: frozen, complete, every default in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agentops.model.verdict import Allowance, Criterion
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """How the image is built. Paths are relative to the project's folder."""
+
+    context: str = "."
+    dockerfile: str = "Dockerfile"
+    target: str | None = None
+    args: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the container may use. `memory_bytes` is also the limit with swap."""
+
+    memory_bytes: int = 512 * 1024 * 1024
+    cpus: float = 1.0
+    pids: int = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Where the agent's model calls go: `script` plays a file, `direct` lets the agent call its own provider."""
+
+    mode: str = "direct"
+    script: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """The agent under test. Either `build` or `image` says what runs in the container; `command` runs it as a local
+    process where there is no container engine; `url` names one that runs already."""
+
+    name: str
+    build: Build | None = None
+    image: str | None = None
+    command: tuple[str, ...] = ()
+    url: str | None = None
+    protocol: str = "openai-chat"
+    path: str = "/v1/chat/completions"
+    port: int = 8080
+    ready: str = "/ready"
+    ready_timeout_s: float = 30.0
+    env: Mapping[str, str] = field(default_factory=dict)
+    secret_env: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ("/tmp",)  # noqa: S108
+    limits: Limits = Limits()
+    model: Model = Model()
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """The templates to analyse. A risk above `fail_at` fails. `trust` settles placeholders by name."""
+
+    paths: tuple[str, ...]
+    exclude: tuple[str, ...] = ()
+    fail_at: float = 0.8
+    trust: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The Python sources to scan."""
+
+    paths: tuple[str, ...]
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """Pinned requirement files to audit. `advisories` is an OSV file served on loopback; without one the online
+    service at `service` is asked."""
+
+    files: tuple[str, ...]
+    advisories: str | None = None
+    service: str = "https://api.osv.dev/v1/query"
+    timeout_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The agent's own test suite. `where` is "image" or "process"; `target` is a build target on top of the measured
+    image that carries the tests; `python` is the agent's own interpreter."""
+
+    command: tuple[str, ...]
+    where: str = "image"
+    target: str | None = None
+    python: str | None = None
+    timeout_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """The judge model behind deepeval's metrics. `script` plays it from a file instead."""
+
+    model: str = "judge"
+    base_url: str | None = None
+    key_env: str | None = None
+    script: str | None = None
+    timeout_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Evals:
+    """The behavioural evals: every case `runs` times, at most `concurrency` calls at once. `needed` runs must pass
+    for a case to count as passed in JUnit; the gate looks at attempts. `max_error_rate` is the share of attempts
+    that may stay unmeasured before the stage is an error."""
+
+    suites: tuple[str, ...]
+    runs: int = 3
+    needed: int | None = None
+    concurrency: int = 8
+    timeout_s: float = 30.0
+    retries: int = 2
+    seed: int = 0
+    max_error_rate: float = 0.05
+    judge: Judge | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole configuration. A section that is None is a stage that is not configured."""
+
+    root: Path
+    agent: Agent
+    prompts: Prompts | None = None
+    code: Code | None = None
+    dependencies: Dependencies | None = None
+    unit: Unit | None = None
+    evals: Evals | None = None
+    gate: tuple[Criterion, ...] = ()
+    environments: Mapping[str, Allowance] = field(default_factory=dict)
+    source: str = ""

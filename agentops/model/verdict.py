@@ -1,0 +1,111 @@
+"""What was asked of a run and what the answer is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agentops.model.finding import Severity
+from agentops.model.outcome import Outcome
+
+SCHEMA = "agentops.verdict/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Restricts a criterion to cases of a tag or findings of a stage."""
+
+    tag: str | None = None
+    stage: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One demand on the run: the metric must be at least or at most a bound.
+
+    Exactly one of `at_least` and `at_most` is set. `confidence` is that of a one-sided interval. `origin` says where
+    the demand was written.
+    """
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+    where: Where = Where()
+    confidence: float = 0.95
+    estimand: str = "suite"
+    k: int | None = None
+    severity: Severity | None = None
+    origin: str = ""
+
+    @property
+    def name(self) -> str:
+        """How the criterion is called in reports: stable as long as the demand is the same."""
+        metric = self.metric.replace("_k", f"_{self.k}") if self.k else self.metric
+        inside = [f"{key}={value}" for key, value in (("tag", self.where.tag), ("stage", self.where.stage)) if value]
+        if self.severity:
+            inside.append(f"severity>={self.severity.value}")
+        scope = f"[{', '.join(inside)}]" if inside else ""
+        bound = f">= {self.at_least:g}" if self.at_least is not None else f"<= {self.at_most:g}"
+        return f"{metric}{scope} {bound}"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What an environment lets pass as a warning.
+
+    `unmeasured_any` allows every instrument that is unavailable, `unmeasured` only in the stages named;
+    `inconclusive` is "warn", "fail" or "block" (exit 3).
+    """
+
+    unmeasured_any: bool = False
+    unmeasured: tuple[str, ...] = ()
+    inconclusive: str = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All demands, and what the environment allows. `sha256` identifies it in a record."""
+
+    environment: str
+    criteria: tuple[Criterion, ...]
+    allowance: Allowance = Allowance()
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionResult:
+    """How one criterion was judged. `reason` is one sentence with observed value, bound and coverage.
+
+    `warned` is true where the environment allows the outcome to pass as a warning.
+    """
+
+    name: str
+    metric: str
+    outcome: Outcome
+    reason: str
+    observed: float | None = None
+    low: float | None = None
+    high: float | None = None
+    bound: float | None = None
+    coverage: str = ""
+    warned: bool = False
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer. `line` is the one sentence for people; `warnings` name what the environment let through;
+    `not_recordable` says why no record may be minted, empty where one may."""
+
+    run_id: str
+    outcome: Outcome
+    line: str
+    results: tuple[CriterionResult, ...]
+    environment: str
+    warnings: tuple[str, ...] = ()
+    not_gated: tuple[str, ...] = ()
+    out_of_scope: tuple[str, ...] = ()
+    not_recordable: tuple[str, ...] = ()
+    policy_sha256: str = ""
+    summary: Mapping[str, float] = field(default_factory=dict)
+    schema: str = SCHEMA

@@ -1,0 +1,83 @@
+"""Make hostile text safe. Whatever an agent, a scanner or a log said passes through here before it reaches a
+terminal, XML, Markdown or a file that people read."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+REPLACEMENT = "\ufffd"
+
+# Terminal control sequences: CSI, OSC (ended by BEL or ST), and two-character escapes.
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])|\x9b[0-?]*[ -/]*[@-~]")
+# What XML 1.0 forbids (production 2, Char) plus the C1 controls and DEL, which terminals obey.
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+# Direction overrides and isolates can make a report read other than it is.
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: str) -> str:
+    """Drop terminal sequences; replace what XML forbids, C1 controls and direction marks by U+FFFD.
+
+    Newlines and tabs stay; a carriage return becomes a newline so that nothing overwrites its line.
+    """
+    text = _ANSI.sub("", text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _ILLEGAL.sub(REPLACEMENT, text)
+    return _BIDI.sub(REPLACEMENT, text)
+
+
+def cap(text: str, limit: int) -> str:
+    """At most `limit` characters, saying how many were left out."""
+    if len(text) <= limit:
+        return text
+    note = f" [... {len(text) - limit} more characters]"
+    return text[: max(limit - len(note), 0)] + note
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """Safe text on one line, white space folded, at most `limit` characters."""
+    folded = " ".join(clean(text[: limit * 20]).split())
+    if len(folded) <= limit:
+        return folded
+    return folded[: limit - 1].rstrip() + "…"
+
+
+def tail(text: str, lines: int = 20, limit: int = 4000) -> str:
+    """The last lines of a log, safe to show."""
+    last = clean(text).rstrip().splitlines()[-lines:]
+    joined = "\n".join(last)
+    return joined if len(joined) <= limit else "…" + joined[-(limit - 1) :]
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """Replace known secret values. Short values are left alone: they would hit ordinary words."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= 6:
+            text = text.replace(secret, "[redacted]")
+    return text
+
+
+def markdown(text: str) -> str:
+    """Safe inside a Markdown line or table cell: no markup, no HTML, no mention, no line break."""
+    escaped = re.sub(r"([\\`*_{}\[\]<>()#+!|~-])", r"\\\1", one_line(text, 400))
+    return escaped.replace("@", "@\u200b")
+
+
+def width(text: str) -> int:
+    """Columns that a terminal needs for the text."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def fit(text: str, columns: int) -> str:
+    """The text cut to `columns` terminal columns, with an ellipsis where something is missing."""
+    if width(text) <= columns:
+        return text
+    used, kept = 0, []
+    for c in text:
+        used += width(c)
+        if used > columns - 1:
+            break
+        kept.append(c)
+    return "".join(kept) + "…"
