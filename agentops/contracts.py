@@ -49,7 +49,7 @@ class Stage(Protocol):
         """Stages that must have ended before this one starts, where they are in the run."""
 
     def plan(self) -> str:
-        """One line on what will be measured. Raises UsageError or ConfigError for what can be refused before any cost."""
+        """One line on what will be measured. Raises UsageError for what can be refused before any cost."""
 
     def run(self, bench: Bench, done: Mapping[str, StageResult]) -> StageResult:
         """Measure. A MeasurementError that leaves here becomes the stage's error."""
@@ -58,8 +58,8 @@ class Stage(Protocol):
 class AgentAdapter(Protocol):
     """Puts a case to the agent and reads its answer."""
 
-    async def ask(self, text: str, *, session: str, timeout_s: float) -> Answer:
-        """One turn in a session of its own. Raises TargetError; never retries."""
+    async def ask(self, text: str, *, session: str, timeout_s: float) -> tuple[Answer, float]:
+        """One turn in a session of its own, and its latency in seconds. Raises TargetError; never retries."""
 
 
 class Metric(Protocol):

@@ -12,9 +12,11 @@ REPLACEMENT = "\ufffd"
 # Terminal control sequences: CSI, OSC (ended by BEL or ST), and two-character escapes.
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])|\x9b[0-?]*[ -/]*[@-~]")
 # What XML 1.0 forbids (production 2, Char) plus the C1 controls and DEL, which terminals obey.
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 # Direction overrides and isolates can make a report read other than it is.
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Where GitHub begins to see a link without any markup.
+_ADDRESS = re.compile(r"(?i)(?<=www)\.|:(?=//)|(?<=mailto):|(?<=xmpp):")
 
 
 def clean(text: str) -> str:
@@ -23,7 +25,7 @@ def clean(text: str) -> str:
     Newlines and tabs stay; a carriage return becomes a newline so that nothing overwrites its line.
     """
     text = _ANSI.sub("", text)
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x85", "\n")
     text = _ILLEGAL.sub(REPLACEMENT, text)
     return _BIDI.sub(REPLACEMENT, text)
 
@@ -60,9 +62,9 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 
 def markdown(text: str) -> str:
-    """Safe inside a Markdown line or table cell: no markup, no HTML, no mention, no line break."""
+    """Safe inside a Markdown line or table cell: no markup, no HTML, no mention, no link, no line break."""
     escaped = re.sub(r"([\\`*_{}\[\]<>()#+!|~-])", r"\\\1", one_line(text, 400))
-    return escaped.replace("@", "@\u200b")
+    return _ADDRESS.sub(r"\\\g<0>", escaped.replace("&", "&amp;")).replace("@", "@\u200b")
 
 
 def width(text: str) -> int:

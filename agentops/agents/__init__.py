@@ -1,0 +1,1 @@
+"""How a case is put to an agent and its answer read: one module a transport."""

@@ -1,0 +1,1 @@
+"""The configuration: read with places, checked against its schema, turned into Settings."""

@@ -1,0 +1,1 @@
+"""Behavioural evals: cases in, attempts and what they came to out."""

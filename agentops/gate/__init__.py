@@ -1,0 +1,1 @@
+"""Decide: a run and a policy in, a verdict out. Pure functions."""

@@ -68,7 +68,8 @@ class StageResult:
 
     `outcome` is PASS when everything planned was measured (findings are judged by the gate, not here), ERROR when
     something was not, SKIPPED when the stage is not configured. `values` are numbers for the gate by metric name.
-    `tools` are versions of what measured. `logs` are files below the run's folder.
+    `tools` are versions of what measured. `logs` are files below the run's folder. `subject` is set by the stage that
+    builds, `containerised` by the one that runs the agent.
     """
 
     name: str
@@ -84,6 +85,7 @@ class StageResult:
     notices: tuple[str, ...] = ()
     duration_s: float = 0.0
     subject: Subject | None = None
+    containerised: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +98,17 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """The whole run. `notices` are what every report must say: a scripted model, a run without a container."""
+    """The whole run. `notices` are what every report must say: a scripted model, a run without a container.
+
+    `containerised` is None where the run did not start the agent at all.
+    """
 
     id: str
     agent: str
     started_at: str
     finished_at: str
     environment: str
-    containerised: bool
+    containerised: bool | None
     subject: Subject
     scope: Scope
     stages: tuple[StageResult, ...]

@@ -1,0 +1,1 @@
+"""What model APIs say, apart from how it is sent."""

@@ -1,0 +1,63 @@
+"""agentops check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from agentops.cli import options
+
+
+@click.command("check")
+@options.config
+@options.environment
+@click.option("--only", multiple=True, metavar="STAGE", help="Measure only this stage (may be repeated).")
+@click.option("--runs", type=int, default=None, help="Runs of each case.")
+@click.option("--concurrency", type=int, default=None, help="Calls of the agent at once.")
+@click.option("--advisories", type=click.Path(path_type=Path), default=None, help="An OSV database to audit against.")
+@click.option("--push", metavar="REGISTRY", default=None, help="Push the image after a PASS and record its digest.")
+@click.option("--plan", "plan_only", is_flag=True, help="Say what would be measured, and stop.")
+@click.option("--github", "on_github", is_flag=True, help="Write outputs and summary for GitHub Actions.")
+@options.output
+def command(
+    config_path: Path | None,
+    environment: str | None,
+    only: tuple[str, ...],
+    runs: int | None,
+    concurrency: int | None,
+    advisories: Path | None,
+    push: str | None,
+    plan_only: bool,
+    on_github: bool,
+    out_base: Path,
+    junit_path: Path | None,
+    quiet: bool,
+) -> int:
+    """Measure the repository and the built image, decide, and report.
+
+    Builds the image, analyses prompts, scans code and dependencies, runs the agent's unit tests and the behavioural
+    evals, and says PASS, FAIL, INCONCLUSIVE or ERROR with one reason a criterion.
+    """
+    from agentops import pipeline
+    from agentops.cli.run import carry_out
+    from agentops.config import load
+    from agentops.gate import policy
+
+    flags = options.given(
+        evals__runs=runs,
+        evals__concurrency=concurrency,
+        dependencies__advisories=str(advisories.resolve()) if advisories else None,
+    )
+    settings, _ = load.load(config_path or Path(load.DEFAULT_NAME), flags=flags)
+    rules = policy.build(settings, options.the_environment(environment))
+    plan = pipeline.plan(settings, rules, only=only)
+    if plan_only:
+        for name, line in plan.lines.items():
+            click.echo(f"{name:<13} {line}")
+        for criterion in rules.criteria:
+            click.echo(f"gate          {criterion.name}  ({criterion.origin})")
+        return 0
+    return carry_out(
+        plan, out_base=out_base, junit_path=junit_path, quiet=quiet, push=push, on_github=on_github
+    )  # fmt: skip

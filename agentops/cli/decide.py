@@ -1,0 +1,50 @@
+"""agentops decide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from agentops.cli import options
+
+
+@click.command("decide")
+@click.argument("run_path", metavar="RUN.JSON", type=click.Path(path_type=Path))
+@options.config
+@options.environment
+@click.option("--verdict", "verdict_path", type=click.Path(path_type=Path), help="Write the new verdict.json here.")
+@click.option("--junit", "junit_path", type=click.Path(path_type=Path), help="Write the new JUnit report here.")
+def command(
+    run_path: Path,
+    config_path: Path | None,
+    environment: str | None,
+    verdict_path: Path | None,
+    junit_path: Path | None,
+) -> int:
+    """Judge a stored run again under the policy of a configuration, without a call of the agent.
+
+    The environment is the run's own unless another is given.
+    """
+    from agentops.cli.run import exit_code, show
+    from agentops.config import load
+    from agentops.drivers import folder
+    from agentops.errors import UsageError
+    from agentops.gate import policy
+    from agentops.gate.decide import decide
+    from agentops.reports import json as documents
+    from agentops.reports import junit
+
+    try:
+        text = run_path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{run_path}: cannot be read: {error}", hint="name a run.json that a check wrote") from None
+    run = documents.read_run(text)
+    settings, _ = load.load(config_path or Path(load.DEFAULT_NAME))
+    verdict = decide(run, policy.build(settings, environment or run.environment))
+    if verdict_path is not None:
+        folder.write(verdict_path, documents.verdict_document(verdict))
+    if junit_path is not None:
+        folder.write(junit_path, junit.render(run, verdict))
+    show(run, verdict)
+    return int(exit_code(verdict))

@@ -1,0 +1,59 @@
+"""What a step of GitHub Actions hands on: outputs for later steps, and the summary of the job."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from agentops.errors import ReportError, UsageError
+from agentops.model.run import RunResult
+from agentops.model.verdict import Verdict
+from agentops.text import one_line
+
+
+def publish(run: RunResult, verdict: Verdict, out: Path) -> None:
+    """Append outputs and summary to the files that GITHUB_OUTPUT and GITHUB_STEP_SUMMARY name.
+
+    Raises UsageError outside of GitHub Actions, ReportError where a file cannot be written.
+    """
+    target = os.environ.get("GITHUB_OUTPUT")
+    if not target:
+        raise UsageError(
+            "--github needs the variable GITHUB_OUTPUT", hint="leave --github out outside of GitHub Actions"
+        )
+    _append(Path(target), "".join(_assignment(name, value) for name, value in outputs(run, verdict, out).items()))
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        from agentops.reports import markdown
+
+        _append(Path(summary), markdown.render(run, verdict))
+
+
+def outputs(run: RunResult, verdict: Verdict, out: Path) -> dict[str, str]:
+    """The action's outputs by name; what is not known is empty."""
+    rate = verdict.summary.get("pass_rate")
+    return {
+        "verdict": verdict.outcome.value,
+        "verdict-line": one_line(verdict.line, 1000),
+        "junit-path": str(out / "junit.xml"),
+        "report-path": str(out / "report.md"),
+        "run-path": str(out / "run.json"),
+        "image": run.subject.image or "",
+        "image-id": run.subject.image_id or "",
+        "digest": run.subject.digest or "",
+        "pass-rate": f"{rate:.4f}" if rate is not None else "",
+    }
+
+
+def _assignment(name: str, value: str) -> str:
+    """The multi-line form with an end mark that no value can guess, so that no value can add an output."""
+    mark = f"end-{secrets.token_hex(16)}"
+    return f"{name}<<{mark}\n{value}\n{mark}\n"
+
+
+def _append(path: Path, text: str) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as sink:
+            sink.write(text)
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be written: {error.strerror}") from None

@@ -1,0 +1,112 @@
+"""The entry point. Commands are imported when they are called, so that `agentops --version` stays quick."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agentops.errors import AgentopsError, ConfigError, ExitCode, UsageError
+from agentops.version import VERSION
+
+# Name -> (module, one line of help). A command's function is called `command`.
+COMMANDS = {
+    "check": ("agentops.cli.check", "Measure the repository and the built image, decide, report."),
+    "prompts": ("agentops.cli.prompts", "Analyse prompt templates alone."),
+    "eval": ("agentops.cli.eval", "Run the behavioural evals alone, or against a running agent."),
+    "decide": ("agentops.cli.decide", "Judge a stored run again, without calling the agent."),
+    "config": ("agentops.cli.config", "Show the configuration in force and where each value comes from."),
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[name][0]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from agentops.config.document import nearest
+
+            raise click.UsageError(f"there is no command {args[0]!r}{nearest(args[0], list(COMMANDS))}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(VERSION, prog_name="agentops", message="%(prog)s %(version)s")
+def group() -> None:
+    """agentops: the release gate for LLM agents. May this image serve users?
+
+    Exit codes: 0 pass, 1 the gate failed, 2 usage or configuration, 3 inconclusive, 4 could not be measured,
+    130 interrupted.
+    """
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return the exit code of docs/exit-codes.md."""
+    try:
+        _refuse_clash()
+        result: Any = group.main(args=argv, prog_name="agentops", standalone_mode=False)
+        return int(result) if isinstance(result, int) else int(ExitCode.PASS)
+    except click.ClickException as error:
+        error.show()
+        return int(ExitCode.USAGE)
+    except AgentopsError as error:
+        _tell(error)
+        return int(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader went away: nothing more can be said, and nothing was decided that anybody read.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.ERROR)
+
+
+def _tell(error: AgentopsError) -> None:
+    from agentops.text import clean
+
+    problems = error.problems if isinstance(error, ConfigError) else ()
+    for line in problems or (error.message,):
+        click.echo(f"error: {clean(line)}", err=True)
+    if error.hint:
+        click.echo(f"hint: {clean(error.hint)}", err=True)
+
+
+def _refuse_clash() -> None:
+    """Refuse to run beside the AgentOps SDK, an unrelated distribution with the same import name.
+
+    Looks at file names only: importing package metadata would cost more than the rest of the start.
+    """
+    for entry in dict.fromkeys([str(Path(__file__).parents[2]), *sys.path]):
+        try:
+            names = os.listdir(entry or ".")  # noqa: PTH208  pathlib is slower, and this runs at every start
+        except OSError:
+            continue
+        for name in names:
+            if name.startswith("agentops-") and name.endswith((".dist-info", ".egg-info")):
+                version = name.removeprefix("agentops-").rpartition(".")[0]
+                raise UsageError(
+                    f"the AgentOps SDK (distribution agentops {version}) is installed in {entry or '.'}: "
+                    "it has the same import name as this tool",
+                    hint="install agentops-gate apart from the agent's environment: pipx install agentops-gate",
+                )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

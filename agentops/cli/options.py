@@ -1,0 +1,58 @@
+"""Options that commands share, and what follows from them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from agentops.config.load import DEFAULT_NAME
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def config(function: F) -> F:
+    """--config."""
+    return click.option(
+        "-c", "--config", "config_path", type=click.Path(path_type=Path), default=None,
+        help=f"The configuration.  [default: {DEFAULT_NAME}]",
+    )(function)  # fmt: skip
+
+
+def environment(function: F) -> F:
+    """--environment."""
+    return click.option(
+        "-e", "--environment", default=None,
+        help="The environment whose policy decides: local, ci, release, or one of the configuration.  "
+        "[default: ci where the variable CI is set, else local]",
+    )(function)  # fmt: skip
+
+
+def output(function: F) -> F:
+    """--out, --junit, --quiet."""
+    for option in (
+        click.option("--quiet", "-q", is_flag=True, help="No progress."),
+        click.option(
+            "--junit", "junit_path", type=click.Path(path_type=Path), default=None,
+            help="Write the JUnit report here too.",
+        ),
+        click.option(
+            "--out", "out_base", type=click.Path(path_type=Path, file_okay=False), default=Path(".agentops"),
+            show_default=True, help="The folder for runs and their reports.",
+        ),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def the_environment(given: str | None) -> str:
+    """The environment that was asked for, or the one that we are in."""
+    return given or ("ci" if os.environ.get("CI", "").lower() not in ("", "0", "false") else "local")
+
+
+def given(**flags: Any) -> dict[str, Any]:
+    """Flags by dotted key, without those that were not given. `__` in a name stands for the dot."""
+    return {name.replace("__", "."): value for name, value in flags.items() if value not in (None, ())}

@@ -1,0 +1,151 @@
+"""Carry out a plan: folder, signals, progress, measure, decide, reports, exit code. Shared by the commands that
+measure."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from agentops import pipeline
+from agentops.cli import github
+from agentops.cli.progress import progress
+from agentops.drivers import folder
+from agentops.errors import AgentopsError, ExitCode, ReportError, UsageError
+from agentops.gate.decide import decide
+from agentops.model.outcome import Outcome
+from agentops.model.run import RunResult
+from agentops.model.verdict import Verdict
+
+_EXIT = {
+    Outcome.PASS: ExitCode.PASS,
+    Outcome.FAIL: ExitCode.FAIL,
+    Outcome.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+    Outcome.ERROR: ExitCode.ERROR,
+}
+
+
+def carry_out(
+    plan: pipeline.Plan,
+    *,
+    out_base: Path,
+    junit_path: Path | None,
+    quiet: bool,
+    push: str | None = None,
+    on_github: bool = False,
+) -> int:
+    """Measure, decide, report. Returns the exit code; raises AgentopsError where nothing could be decided."""
+    run_id = folder.new_run_id()
+    with folder.run_folder(out_base.resolve(), run_id) as out, _signals() as cancel:
+        with progress(plan, quiet=quiet) as emit:
+            run = pipeline.measure(plan, out=out, run_id=run_id, emit=emit, cancel=cancel)
+        verdict = decide(run, plan.policy)
+        trouble: AgentopsError | None = None
+        if push and verdict.outcome is Outcome.PASS:
+            run, trouble = _push(run, push)
+        problems = write_reports(run, verdict, out, junit_path)
+        show(run, verdict)
+        click.echo(f"reports: {_shown(out)} (junit.xml, report.md, run.json, verdict.json)")
+        if on_github:
+            github.publish(run, verdict, out)
+    for problem in (*problems, *([trouble] if trouble else ())):
+        click.echo(f"error: {problem.message}", err=True)
+        if problem.hint:
+            click.echo(f"hint: {problem.hint}", err=True)
+    return int(exit_code(verdict, broken=bool(problems or trouble)))
+
+
+def exit_code(verdict: Verdict, *, broken: bool = False) -> ExitCode:
+    """The verdict's exit code. `broken` turns a pass into an error: a result that could not be kept is none."""
+    code = _EXIT[verdict.outcome]
+    return ExitCode.ERROR if broken and code is ExitCode.PASS else code
+
+
+def write_reports(run: RunResult, verdict: Verdict, out: Path, junit_path: Path | None) -> list[ReportError]:
+    """Write every report, going on where one fails. Returns what could not be written."""
+    from agentops.reports import json as documents
+    from agentops.reports import junit, markdown
+
+    jobs: list[tuple[Path, Callable[[], str]]] = [
+        (out / "run.json", lambda: documents.run_document(run)),
+        (out / "verdict.json", lambda: documents.verdict_document(verdict)),
+        (out / "junit.xml", lambda: junit.render(run, verdict)),
+        (out / "report.md", lambda: markdown.render(run, verdict)),
+    ]
+    if junit_path is not None:
+        jobs.append((junit_path, lambda: junit.render(run, verdict)))
+    problems = []
+    for path, render in jobs:
+        try:
+            folder.write(path, render())
+        except ReportError as error:
+            problems.append(error)
+    return problems
+
+
+def show(run: RunResult, verdict: Verdict) -> None:
+    """The console report on standard output."""
+    from agentops.reports import console
+
+    width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
+    click.echo(console.render(run, verdict, width=width, colour=coloured(sys.stdout.isatty())), nl=False)
+
+
+def coloured(terminal: bool) -> bool:
+    """Colour on a terminal only; NO_COLOR and FORCE_COLOR overrule (no-color.org, force-color.org)."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (terminal and os.environ.get("TERM") != "dumb")
+
+
+def _push(run: RunResult, registry: str) -> tuple[RunResult, AgentopsError | None]:
+    """Push the measured image. The digest that the registry gives becomes part of the run's subject."""
+    from agentops.drivers.container import Engine
+
+    subject = run.subject
+    if subject.image is None or subject.image_id is None:
+        return run, UsageError("there is no image to push", hint="--push needs a run that builds one")
+    name, _, tag = subject.image.rpartition(":")
+    repository = f"{registry.rstrip('/')}/{name.rsplit('/', 1)[-1]}"
+    try:
+        engine = Engine.connect()
+        engine.tag(subject.image_id, repository, tag)
+        digest = engine.push(repository, tag)
+    except AgentopsError as error:
+        return run, error
+    click.echo(f"pushed: {repository}@{digest}", err=True)
+    return replace(run, subject=replace(subject, image=f"{repository}:{tag}", digest=digest)), None
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set. A second one ends the process at once."""
+    cancel = threading.Event()
+
+    def stop(_number: int, _frame: object) -> None:
+        if cancel.is_set():
+            os._exit(int(ExitCode.INTERRUPTED))
+        cancel.set()
+        click.echo("stopping: removing what was started (once more to leave it)", err=True)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield cancel
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

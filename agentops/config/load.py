@@ -1,0 +1,169 @@
+"""agentops.yaml and flags into Settings."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from agentops.config import document
+from agentops.config.document import Document, Keys
+from agentops.config.origins import Origins
+from agentops.errors import ConfigError
+from agentops.model import settings as s
+from agentops.model.finding import Severity
+from agentops.model.verdict import Allowance, Criterion, Where
+
+SCHEMA = "config.schema.json"
+DEFAULT_NAME = "agentops.yaml"
+
+_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+
+
+def load(path: Path, *, flags: Mapping[str, Any] | None = None) -> tuple[s.Settings, Origins]:
+    """Read and check a configuration file; `flags` are values by dotted key that overrule it.
+
+    Paths inside the file are relative to the file's folder. Raises ConfigError with every problem's place.
+    """
+    if not path.is_file():
+        raise ConfigError(
+            f"{path}: no such configuration",
+            hint=f"run agentops in the folder that holds {DEFAULT_NAME}, or name the file with --config",
+        )
+    found = document.read(path, shown=path.name)
+    return from_document(found, root=path.resolve().parent, flags=flags or {})
+
+
+def from_document(found: Document, *, root: Path, flags: Mapping[str, Any]) -> tuple[s.Settings, Origins]:
+    """Check the data, lay the flags over it, fill in the defaults, and build Settings."""
+    if found.data is None:
+        raise ConfigError(f"{found.path}: the file is empty", hint="see docs/start.md for a first configuration")
+    document.check(found, SCHEMA)
+    data = copy.deepcopy(found.data)
+    origins: dict[Keys, str] = {keys: f"{found.path}:{line}" for keys, line in found.lines.items()}
+    for dotted, value in flags.items():
+        keys = tuple(dotted.split("."))
+        _set(data, keys, value)
+        origins[keys] = f"flag --{keys[-1].removesuffix('_s').replace('_', '-')}"
+    document.check(Document(f"{found.path} with flags", data, found.lines), SCHEMA)
+    _fill(data, document.load_schema(SCHEMA))
+    return _settings(data, found, root), Origins(data, origins)
+
+
+def _set(data: dict[str, Any], keys: Keys, value: Any) -> None:
+    for key in keys[:-1]:
+        data = data.setdefault(str(key), {})
+    data[str(keys[-1])] = value
+
+
+def _fill(data: dict[str, Any], schema: Mapping[str, Any]) -> None:
+    """Put the schema's defaults where nothing was given. Sections without a default stay absent."""
+    for key, part in schema.get("properties", {}).items():
+        if key not in data and "default" in part:
+            data[key] = copy.deepcopy(part["default"])
+        if part.get("type") == "object" and isinstance(data.get(key), dict):
+            _fill(data[key], part)
+
+
+def _settings(data: dict[str, Any], found: Document, root: Path) -> s.Settings:
+    return s.Settings(
+        root=root,
+        agent=_agent(data["agent"], found),
+        prompts=_section(s.Prompts, data.get("prompts")),
+        code=_section(s.Code, data.get("code")),
+        dependencies=_section(s.Dependencies, data.get("dependencies")),
+        unit=_section(s.Unit, data.get("unit"), {"in": "where"}),
+        evals=_evals(data.get("evals"), found),
+        gate=tuple(_criterion(item, found, i) for i, item in enumerate(data["gate"])),
+        environments={name: _allowance(item) for name, item in data["environments"].items()},
+        source=found.path,
+    )
+
+
+def _section(kind: type[Any], data: dict[str, Any] | None, renamed: Mapping[str, str] | None = None) -> Any:
+    """A section as its dataclass: lists become tuples, keys are field names but for those renamed."""
+    if data is None:
+        return None
+    names = renamed or {}
+    return kind(**_tuples({names.get(k, k): v for k, v in data.items()}))
+
+
+def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+
+
+def _agent(data: dict[str, Any], found: Document) -> s.Agent:
+    place = found.place(("agent",))
+    if not any(data.get(key) for key in ("image", "url", "command")) and "build" not in data:
+        raise ConfigError(
+            f"{place}: agent: nothing says how to run it", hint="give one of build, image, command or url"
+        )
+    if "build" in data and data.get("image"):
+        raise ConfigError(f"{place}: agent: build and image exclude each other", hint="keep one of the two")
+    model = s.Model(**data["model"])
+    if (model.mode == "script") != (model.script is not None):
+        raise ConfigError(
+            f"{found.place(('agent', 'model'))}: agent.model: mode script and the key script belong together",
+            hint="give both, or neither",
+        )
+    build = data.get("build")
+    limits = data["limits"]
+    memory = limits["memory"]
+    rest = _tuples({k: v for k, v in data.items() if k not in ("build", "limits", "model", "env")})
+    return s.Agent(
+        **rest,
+        build=None if build is None else s.Build(**{**build, "args": {k: str(v) for k, v in build["args"].items()}}),
+        limits=s.Limits(int(memory[:-2]) * _UNITS[memory[-2:]], float(limits["cpus"]), limits["pids"]),
+        model=model,
+        env={k: _env_text(v) for k, v in data["env"].items()},
+    )
+
+
+def _env_text(value: str | float | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _evals(data: dict[str, Any] | None, found: Document) -> s.Evals | None:
+    if data is None:
+        return None
+    place = found.place(("evals",))
+    judge = data.get("judge")
+    if judge is not None and (judge.get("base_url") is None) == (judge.get("script") is None):
+        raise ConfigError(
+            f"{found.place(('evals', 'judge'))}: evals.judge: needs exactly one of base_url and script",
+            hint="base_url names a model endpoint, script a file that plays the judge",
+        )
+    if data.get("needed", 1) > data["runs"]:
+        raise ConfigError(
+            f"{place}: evals.needed: {data['needed']} of {data['runs']} runs can never pass",
+            hint="lower it, or raise runs",
+        )
+    rest = _tuples({k: v for k, v in data.items() if k != "judge"})
+    return s.Evals(**rest, judge=None if judge is None else s.Judge(**judge))
+
+
+def _criterion(data: dict[str, Any], found: Document, index: int) -> Criterion:
+    place = found.place(("gate", index))
+    if ("at_least" in data) == ("at_most" in data):
+        raise ConfigError(
+            f"{place}: gate.{index}: needs exactly one of at_least and at_most", hint="say which side the bound is on"
+        )
+    severity = data.get("severity")
+    rest = {k: v for k, v in data.items() if k not in ("where", "severity")}
+    return Criterion(
+        **rest,
+        where=Where(**data.get("where", {})),
+        severity=Severity(severity) if severity else None,
+        origin=place,
+    )
+
+
+def _allowance(data: dict[str, Any]) -> Allowance:
+    unmeasured = data.get("unmeasured", "error")
+    named = unmeasured if isinstance(unmeasured, dict) else {}
+    return Allowance(
+        unmeasured_any=unmeasured == "warn",
+        unmeasured=tuple(stage for stage, word in named.items() if word == "warn"),
+        inconclusive=data.get("inconclusive", "block"),
+    )

@@ -1,0 +1,47 @@
+"""Which commit the project stands at."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentops.drivers import process
+from agentops.errors import MeasurementError
+
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class GitState:
+    """`commit` is the full hash, or None outside a repository. `dirty` is true where the work tree holds something
+    that the commit does not; files that git ignores do not count."""
+
+    commit: str | None
+    dirty: bool
+
+
+def state(root: Path) -> GitState:
+    """The state of the repository that the folder lies in. Without git or a repository there is no commit."""
+    try:
+        commit = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+        if commit is None or not _COMMIT.fullmatch(commit.strip()):
+            return GitState(commit=None, dirty=False)
+        changes = _git(root, "status", "--porcelain", "--untracked-files=normal")
+    except MeasurementError:
+        return GitState(commit=None, dirty=False)
+    # A status that git cannot tell is not a clean one.
+    return GitState(commit=commit.strip(), dirty=changes is None or bool(changes.strip()))
+
+
+def _git(root: Path, *words: str) -> str | None:
+    """What git prints, or None where it refuses."""
+    done = process.run(
+        # A repository's own file-system monitor is a program of its choice; looking must not run it or write the index.
+        ["git", "-c", "core.fsmonitor=false", *words],
+        cwd=root,
+        env=process.clean_env({"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}),
+        timeout_s=_TIMEOUT_S,
+    )
+    return done.stdout if done.code == 0 else None

@@ -1,0 +1,131 @@
+"""The verdict: the worst of FAIL, ERROR, INCONCLUSIVE, PASS over everything that was demanded.
+
+Every stage in scope must have measured what it planned; every criterion must hold. What an environment allows by
+name becomes a warning: it is named in the verdict's line, and no record may be minted from such a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agentops.gate.judge import judge
+from agentops.gate.policy import stages_of
+from agentops.model.outcome import Outcome, worst
+from agentops.model.run import RunResult, StageError, StageResult
+from agentops.model.verdict import Allowance, CriterionResult, Policy, Verdict
+from agentops.text import one_line
+
+# What people call the thing that a stage measures.
+_SUBJECTS = {
+    "build": "the image",
+    "prompts": "prompt templates",
+    "code": "code",
+    "dependencies": "known vulnerabilities",
+    "unit": "unit tests",
+    "evals": "behaviour",
+}
+
+
+def decide(run: RunResult, policy: Policy) -> Verdict:
+    """Judge the run. Needs no engine, no network and no call of the agent."""
+    in_scope = set(run.scope.stages)
+    asked = [c for c in policy.criteria if in_scope & set(stages_of(c))]
+    unmeasured = [r for name in run.scope.stages if (r := _measured(run.stage(name), name, policy.allowance))]
+    excused = {r.metric for r in unmeasured if r.warned}
+    judged = [_allowed(judge(run, c), policy.allowance) for c in asked if not _excused(run, stages_of(c), excused)]
+    results = (*unmeasured, *judged)
+    outcome = worst(r.outcome for r in results if not r.warned) if results else Outcome.ERROR
+    if results and all(r.warned for r in results):
+        outcome = Outcome.ERROR
+    warnings = tuple(_warning(r, policy.environment) for r in results if r.warned)
+    evals = run.stage("evals")
+    return Verdict(
+        run_id=run.id,
+        outcome=outcome,
+        line=_line(run, outcome, results, warnings),
+        results=results,
+        environment=policy.environment,
+        warnings=warnings,
+        not_gated=_not_gated(run, policy),
+        out_of_scope=tuple(c.name for c in policy.criteria if not in_scope & set(stages_of(c))),
+        not_recordable=_not_recordable(run, outcome, warnings),
+        policy_sha256=policy.sha256,
+        summary=dict(evals.values) if evals else {},
+    )
+
+
+def _measured(stage: StageResult | None, name: str, allowance: Allowance) -> CriterionResult | None:
+    """An error where the stage did not measure what it set out to; None where it did."""
+    if stage is None:
+        errors: Sequence[StageError] = (StageError("the stage left no result"),)
+    elif stage.outcome is Outcome.PASS and not stage.errors:
+        return None
+    else:
+        errors = stage.errors or (StageError("the stage ended without saying why"),)
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    allowed = allowance.unmeasured_any or name in allowance.unmeasured
+    return CriterionResult(
+        name=f"{name} measured",
+        metric=name,
+        outcome=Outcome.ERROR,
+        reason=errors[0].message + more,
+        hint=errors[0].hint,
+        warned=allowed and all(e.unavailable for e in errors),
+    )
+
+
+def _excused(run: RunResult, stages: tuple[str, ...], excused: set[str]) -> bool:
+    """Whether all that measures a criterion is excused in this environment: then its warning speaks for it."""
+    scoped = [s for s in stages if s in run.scope.stages]
+    results = [run.stage(s) for s in scoped]
+    nothing = all(r is None or r.counts.measured == 0 for r in results)
+    return nothing and set(scoped) <= excused
+
+
+def _allowed(result: CriterionResult, allowance: Allowance) -> CriterionResult:
+    if result.outcome is not Outcome.INCONCLUSIVE:
+        return result
+    if allowance.inconclusive == "fail":
+        return replace(result, outcome=Outcome.FAIL, reason=f"{result.reason} (inconclusive counts as failed here)")
+    return replace(result, warned=allowance.inconclusive == "warn")
+
+
+def _warning(result: CriterionResult, environment: str) -> str:
+    if result.outcome is Outcome.ERROR:
+        what = _SUBJECTS.get(result.metric, result.metric)
+        return f"{what} not measured ({one_line(result.reason, 120)}), allowed in {environment}"
+    return f"{result.name} is inconclusive, allowed in {environment}"
+
+
+def _line(run: RunResult, outcome: Outcome, results: Sequence[CriterionResult], warnings: Sequence[str]) -> str:
+    word = outcome.value.upper()
+    who = f"{run.agent} {run.subject.image_id.removeprefix('sha256:')[:12]}" if run.subject.image_id else run.agent
+    part = "" if run.scope.full else f" (only {', '.join(run.scope.stages)})"
+    held = sum(r.outcome is Outcome.PASS for r in results)
+    counted = sum(not r.warned for r in results)
+    if outcome is Outcome.PASS:
+        line = f"{word}: {who}{part}: {held} of {counted} criteria hold"
+    else:
+        first = next(r for r in results if r.outcome is outcome and not r.warned) if counted else None
+        others = sum(r.outcome is not Outcome.PASS and not r.warned for r in results) - 1
+        more = f" (and {others} more)" if others > 0 else ""
+        reason = f"{first.name}: {one_line(first.reason, 200)}" if first else "nothing was measured"
+        line = f"{word}: {who}{part}: {reason}{more}"
+    return "; ".join([line, *warnings])
+
+
+def _not_gated(run: RunResult, policy: Policy) -> tuple[str, ...]:
+    asked = {c.metric for c in policy.criteria}
+    return tuple(f"{name} {value:.4g}" for s in run.stages for name, value in s.values.items() if name not in asked)
+
+
+def _not_recordable(run: RunResult, outcome: Outcome, warnings: Sequence[str]) -> tuple[str, ...]:
+    reasons = [
+        (outcome is not Outcome.PASS, f"the verdict is {outcome.value}"),
+        (not run.scope.full, "the run measured only a part"),
+        (run.containerised is not True, "the agent did not run in a container"),
+        (run.subject.image_id is None, "the run has no image"),
+        (bool(warnings), "something was allowed as a warning"),
+    ]
+    return tuple(text for holds, text in reasons if holds)

@@ -1,0 +1,139 @@
+"""Which files are templates, and reading them. Nothing is left out in silence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from agentops.errors import ConfigError
+from agentops.injection.syntax.detect import extensions
+from agentops.injection.template import TemplateError
+from agentops.model.finding import Location
+from agentops.text import one_line
+
+MAX_BYTES = 1_000_000
+_EXCLUDE = "add it to prompts.exclude"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The files to analyse, sorted, and one line for each that prompts.exclude leaves out."""
+
+    files: tuple[Path, ...]
+    skipped: tuple[str, ...] = ()
+
+
+def shown(path: Path, root: Path) -> str:
+    """The path as reports name it: relative to the project where it lies inside it."""
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def find(paths: Sequence[Path], *, root: Path, exclude: Sequence[str] = ()) -> Found:
+    """Every file below the paths, in sorted order, whatever its kind: one that cannot be analysed is an error later.
+
+    Hidden files and folders and __pycache__ are left out; links to folders are listed and not followed. `exclude`
+    holds shell patterns over the path from the project's folder or the file's name, or folders. Raises ConfigError
+    for a path that does not exist and where no file is left.
+    """
+    found: dict[Path, None] = {}
+    skipped: list[str] = []
+    for path in paths:
+        path = path if path.is_absolute() else root / path
+        path = Path(os.path.normpath(path))
+        if not path.exists():
+            raise ConfigError(
+                f"{one_line(shown(path, root))} does not exist", hint="correct prompts.paths, or create the folder"
+            )
+        for file in _below(path):
+            name = shown(file, root)
+            if _excluded(name, exclude):
+                skipped.append(f"{one_line(name)}: prompts.exclude")
+            else:
+                found[file] = None
+    if not found:
+        places = ", ".join(one_line(shown(p if p.is_absolute() else root / p, root)) for p in paths) or "no path"
+        more = f" ({len(set(skipped))} excluded)" if skipped else ""
+        raise ConfigError(
+            f"no template at all in {places}{more}",
+            hint=f"put templates there ({', '.join(extensions())}), or correct prompts.paths and prompts.exclude",
+        )
+    return Found(tuple(sorted(found, key=lambda p: shown(p, root))), tuple(sorted(set(skipped))))
+
+
+def _below(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files: list[Path] = []
+    for folder, folders, names in os.walk(path, onerror=_refuse):
+        here = Path(folder)
+        kept = [d for d in folders if not d.startswith(".") and d != "__pycache__"]
+        # os.walk lists a link to a folder and does not enter it; as a file it becomes an error that names it.
+        files.extend(here / d for d in kept if (here / d).is_symlink())
+        folders[:] = [d for d in kept if not (here / d).is_symlink()]
+        files.extend(here / n for n in names if not n.startswith("."))
+    return files
+
+
+def _refuse(error: OSError) -> None:
+    raise ConfigError(
+        f"{one_line(str(error.filename))} cannot be listed: {error.strerror}", hint="correct its permissions"
+    )
+
+
+def _excluded(name: str, patterns: Sequence[str]) -> bool:
+    last = name.rsplit("/", 1)[-1]
+    for pattern in patterns:
+        pattern = pattern.removeprefix("./")
+        if fnmatchcase(name, pattern) or fnmatchcase(last, pattern) or name.startswith(pattern.rstrip("/") + "/"):
+            return True
+    return False
+
+
+def read(path: Path, *, name: str, inside: Sequence[Path]) -> str:
+    """The file's text with line ends as \\n. `inside` are the folders that links may lead into.
+
+    Raises TemplateError for a link out of them, a kind that has no parser, a file that is too large, empty, binary
+    or not UTF-8.
+    """
+    real = path.resolve()
+    if path.is_dir():
+        raise _error(name, "a link to a folder is not followed", f"name its target in prompts.paths, or {_EXCLUDE}")
+    if not any(real == folder or folder in real.parents for folder in inside):
+        raise _error(name, "a link out of the project is not followed", f"copy the file here, or {_EXCLUDE}")
+    if path.suffix.lower() not in extensions():
+        kind = path.suffix or "no extension"
+        raise _error(name, f"{one_line(kind, 40)} has no parser", f"{_EXCLUDE}, or rename it if it is a template")
+    data = _bytes(real, name)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise TemplateError(Location(name, line), "not UTF-8", hint=f"save it as UTF-8, or {_EXCLUDE}") from None
+    if "\x00" in text:
+        raise _error(name, "binary", _EXCLUDE)
+    if not text.strip():
+        raise _error(name, "empty, so there is nothing to measure", f"fill it, delete it, or {_EXCLUDE}")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _bytes(path: Path, name: str) -> bytes:
+    try:
+        if not path.is_file():
+            raise _error(name, "not a regular file", _EXCLUDE)
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _error(name, f"cannot be read: {error.strerror}", "correct its permissions") from None
+    if len(data) > MAX_BYTES:
+        raise _error(name, f"larger than {MAX_BYTES // 1_000_000} MB", f"split it, or {_EXCLUDE}")
+    return data
+
+
+def _error(name: str, problem: str, hint: str) -> TemplateError:
+    return TemplateError(Location(name), problem, hint=hint)

@@ -1,0 +1,119 @@
+"""What a template does against injection, tied to each hole: marks around it, a declaration that the inside is data,
+a reminder after it, an encoding."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from agentops.injection.boundary import boundaries
+from agentops.injection.template import Boundary, Hole, Message, Template, body
+from agentops.injection.wording import Kind, Sentence, sentences
+
+_ENCODING = ("b64encode", "base64", "base64encode", "datamark", "rot13", "hexencode")
+
+
+class Declared(Enum):
+    """How a declaration speaks of a hole: not at all, of the text in general, or by the name of its marks."""
+
+    NO = "no"
+    GENERAL = "general"
+    BY_NAME = "by name"
+
+
+@dataclass(frozen=True, slots=True)
+class Mitigation:
+    """What is done for one hole."""
+
+    boundary: Boundary | None = None
+    declared: Declared = Declared.NO
+    reminder: bool = False
+    encoded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A message with its sentences read. `ordered` is whether it gives orders, mitigation text left out."""
+
+    message: Message
+    holes: tuple[tuple[Hole, Mitigation], ...]
+    ordered: bool
+
+
+def look(template: Template) -> tuple[Seen, ...]:
+    """Every message with the mitigations of its holes; the holes carry their boundary."""
+    read = [_read(message) for message in template.messages]
+    declarations = [s for r in read for s in r.sentences if s.kind is Kind.DECLARATION]
+    marks = {_tag(h) for r in read for _, h in r.holes}
+    named = [s.tags - {"*"} | s.words & marks for s in declarations]
+    # A declaration for one tag says nothing about what stands elsewhere; one that names none speaks of everything.
+    general = not all(named)
+    unnamed_marks = any("*" in s.tags for s in declarations)
+    tags = frozenset(t for n in named for t in n)
+    later = False
+    seen: list[Seen] = []
+    for one in reversed(read):
+        holes = []
+        for at, hole in one.holes:
+            reminder = later or one.reminded_after(at, several=len(declarations) > 1)
+            declared = _declared(hole, general=general, any_marks=unnamed_marks, tags=tags)
+            encoded = any(f in _ENCODING for f in hole.filters)
+            holes.append((hole, Mitigation(hole.boundary, declared, reminder, encoded)))
+        seen.append(one.seen(tuple(holes)))
+        later = later or (one.message.role in ("system", "developer", "user") and bool(one.reminders))
+    return tuple(reversed(seen))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    message: Message
+    holes: tuple[tuple[int, Hole], ...]
+    sentences: tuple[Sentence, ...]
+    reminders: tuple[int, ...]
+    late_declarations: tuple[int, ...]
+
+    def reminded_after(self, at: int, *, several: bool) -> bool:
+        """A reminder behind the hole; a declaration there counts as one if another stands elsewhere."""
+        if bisect_left(self.reminders, at) < len(self.reminders):
+            return True
+        return several and bisect_left(self.late_declarations, at) < len(self.late_declarations)
+
+    def seen(self, holes: tuple[tuple[Hole, Mitigation], ...]) -> Seen:
+        """The message with what its sentences come to."""
+        first = self.holes[0][0] if self.holes else 0
+        # A reminder before everything that it could remind of is an order.
+        ordered = any(
+            s.kind is Kind.ORDER or (s.kind is Kind.REMINDER and s.start < first) for s in self.sentences
+        )  # fmt: skip
+        return Seen(self.message, holes, ordered=ordered)
+
+
+def _read(message: Message) -> _Read:
+    text, holes = body(message.spans)
+    marks = boundaries(text, holes)
+    bounded = tuple((at, replace(hole, boundary=mark)) for (at, hole), mark in zip(holes, marks, strict=True))
+    found = tuple(sentences(text))
+    return _Read(
+        message,
+        bounded,
+        found,
+        reminders=_starts(found, Kind.REMINDER),
+        late_declarations=_starts(found, Kind.DECLARATION),
+    )
+
+
+def _starts(found: Sequence[Sentence], kind: Kind) -> tuple[int, ...]:
+    return tuple(s.start for s in found if s.kind is kind)
+
+
+def _declared(hole: Hole, *, general: bool, any_marks: bool, tags: frozenset[str]) -> Declared:
+    if hole.boundary is not None and (any_marks or _tag(hole) in tags):
+        return Declared.BY_NAME
+    return Declared.GENERAL if general else Declared.NO
+
+
+def _tag(hole: Hole) -> str:
+    """The name by which a declaration would call the marks: `data` for `<data-{nonce}>` too."""
+    return hole.boundary.name.split("{")[0].rstrip("-_: ").lower() if hole.boundary else ""

@@ -1,0 +1,157 @@
+"""What the sentences of a prompt do: give an order, declare that some text is only data, or remind of the task.
+
+English only. A sentence that is not understood counts as an order when it is long, never as a defence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from agentops.injection.template import HOLE_MARK
+
+
+class Kind(Enum):
+    """What a sentence does."""
+
+    ORDER = "order"
+    DECLARATION = "declaration"
+    REMINDER = "reminder"
+    LABEL = "label"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of a message, by its place in the message's body.
+
+    `tags` are the marks that a declaration spells out (`<question>`), "*" for marks without a name; `words` are what
+    may be a mark's name ("the question tag").
+    """
+
+    start: int
+    end: int
+    kind: Kind
+    tags: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+
+
+# A sentence ends at a full stop, at an empty line, and before a line that begins a list item, heading, tag or hole.
+_BREAK = re.compile(r"(?<=[.!?])[ \t]+|(?<=[.!?])\n|\n[ \t]*\n\s*|\n(?=[ \t]{0,20}(?:[-*#<\[`\"'=~|\x00]|\d{1,3}[.)]))")
+_LONGEST = 600
+
+_NOT = r"(?:do not|don't|never|must not|should not|may not|cannot|not to|without)"
+_OBEY = r"(?:follow(?![- ]up)\w{0,3}|obey\w{0,3}|execut\w{1,3}|act(?:ing)? on|compl\w{1,5} with|carry(?:ing)? out)"
+_ORDERS = r"(?:instructions?|commands?|orders?|directions?|directives?|requests?|prompts?)"
+_GAP = r"[^.!?]{0,80}?"
+_INSIDE = re.compile(
+    r"\b(?:inside|within|between|in|from|contain\w{0,3}|below|enclosed|embedded|found|appear\w{0,3}|delimit\w{0,5})\b"
+)
+_NEVER_FOLLOW = re.compile(
+    rf"\b{_NOT}\b{_GAP}\b{_OBEY}\b{_GAP}\b(?:{_ORDERS}|anything)\b"
+    rf"|\b{_ORDERS}\b{_GAP}\b{_NOT}\b{_GAP}\b{_OBEY}\s+(?:it|them)\b"
+    rf"|(?<!not )(?<!n't )(?<!never )(?<!to )\b(?:ignor\w{{1,3}}|disregard\w{{0,3}}|refuse)\b{_GAP}\b{_ORDERS}\b"
+)
+_OWN_ORDERS = re.compile(
+    r"\b(?:previous|prior|earlier|your|these|my)\s+(?:\w+\s+)?(?:instructions|orders|rules)\b|system prompt"
+)
+_IS_DATA = re.compile(
+    rf"\b(?:treat|regard|consider|handl|process|view|interpret)\w{{0,3}}\b{_GAP}\bas\s+(?:\w+\s+){{0,3}}?"
+    r"(?:data|text|content|information|input|material|untrusted)\b"
+    rf"|\b(?:is|are|contains?|holds?)\b{_GAP}\b(?:only data|data only|just data|nothing but data|reference data|untrusted|"
+    rf"data,? (?:and )?(?:not|never)|not {_ORDERS})\b"
+    rf"|\b(?:never|not|rather than)\s+(?:as\s+)?(?:an?\s+|the\s+)?{_ORDERS}\b"
+)
+_TAG_NAME = re.compile(r"</?([A-Za-z_][\w.:-]{0,63})[^<>]{0,40}>|\[/?([A-Za-z_][\w ]{0,40})\]")
+_NAMED_WORD = re.compile(
+    r"[`'\"]?([A-Za-z_][\w-]{0,63})[`'\"]?\s+(?:xml\s+)?(?:tags?|markers?|delimiters?|section|block)\b", re.I
+)
+_DELIMITER_WORD = re.compile(r"\b(?:delimit\w{0,5}|markers?|boundar\w{1,3}|fences?|backticks|triple)\b", re.I)
+
+_REMINDER = re.compile(
+    r"^\W{0,8}(?:remember|reminder|once again|again)\b.{0,300}\b(?:tasks?|instructions?|rules?|data|above|system)\b"
+    r"|\b(?:original|initial) (?:task|question|instructions?|request)\b"
+    r"|\b(?:task|request|instructions) (?:described|given|stated|defined)? ?(?:above|at the (?:start|beginning|top))\b",
+    re.DOTALL,
+)
+
+_VERBS = (
+    "act add analy[sz]e answer apply ask assess assign be begin build calculate call categori[sz]e change check choose "
+    "cite classify combine compare complete compose compute consider continue convert correct create decide define "
+    "describe detect determine do draft edit ensure estimate evaluate examine execute explain extract fill filter find "
+    "fix follow format generate give grade help identify ignore implement improve include infer insert invoke judge "
+    "keep label let list look make map mark match merge name note observe only output paraphrase parse perform pick plan "
+    "predict prefer prepare present print process produce propose provide rank rate read recommend refer remember "
+    "remove rephrase replace reply report respond return review rewrite run say score search select send set show "
+    "simplify solve sort speak start state stop structure suggest summari[sz]e take tell think transform translate "
+    "turn update use validate verify wait write"
+)
+_ORDER = re.compile(
+    rf"^\W{{0,12}}(?:\d{{1,3}}[.)]\s{{0,4}})?(?:(?:now|then|first|next|finally|please|carefully|based on[^,]{{0,80}},"
+    rf"|given[^,]{{0,80}},|using[^,]{{0,80}},)\s+){{0,3}}(?:{'|'.join(_VERBS.split())})\b(?!\s*:)"
+    r"|\b(?:you (?:are|must|should|will|can|may|need|have to)|your (?:task|job|role|goal|answer|response|output)|"
+    r"please|do not|don't|must(?: not)?|should(?: not)?|never|always|make sure|only (?:answer|return|use|output|reply))\b"
+    r"|^\W{0,6}(?:what|which|who|how|why|is|are|does|can|could|would)\b.{0,200}\?"
+)
+_WORDS_OF_A_LABEL = 12
+
+
+def sentences(text: str) -> Iterator[Sentence]:
+    """The sentences of a message's body, in order, each with what it does. Linear in the length of the text."""
+    start = 0
+    for found in _BREAK.finditer(text):
+        yield from _classified(text, start, found.start())
+        start = found.end()
+    yield from _classified(text, start, len(text))
+
+
+def gives_orders(text: str) -> bool:
+    """Whether any sentence is an order."""
+    return any(s.kind is Kind.ORDER for s in sentences(text))
+
+
+def _classified(text: str, start: int, end: int) -> Iterator[Sentence]:
+    for at in range(start, end, _LONGEST):
+        stop = min(at + _LONGEST, end)
+        part = text[at:stop]
+        if part.strip():
+            yield _sentence(part, at, stop)
+
+
+def _sentence(part: str, start: int, end: int) -> Sentence:
+    low = part.lower().replace("\u2019", "'").replace("*", "")
+    low = " ".join(low.split())
+    if _declares(low):
+        return Sentence(start, end, Kind.DECLARATION, _tags(part), _words(part))
+    if _REMINDER.search(low):
+        return Sentence(start, end, Kind.REMINDER)
+    return Sentence(start, end, Kind.ORDER if _orders(low) else Kind.LABEL)
+
+
+def _declares(low: str) -> bool:
+    """An order never to follow what some text says, or the statement that it is only data."""
+    if HOLE_MARK in low and len(low) < 40:
+        return False
+    if _NEVER_FOLLOW.search(low) and _INSIDE.search(low) and not _OWN_ORDERS.search(low):
+        return True
+    return _IS_DATA.search(low) is not None
+
+
+def _tags(part: str) -> frozenset[str]:
+    named = {(m[1] or m[2]).lower() for m in _TAG_NAME.finditer(part)}
+    if not named and _DELIMITER_WORD.search(part):
+        named.add("*")
+    return frozenset(named)
+
+
+def _words(part: str) -> frozenset[str]:
+    return frozenset(m[1].lower() for m in _NAMED_WORD.finditer(part))
+
+
+def _orders(low: str) -> bool:
+    if _ORDER.search(low):
+        return True
+    words = low.replace(HOLE_MARK, " ").split()
+    # Long prose, or prose in a script without spaces, may well be an order in other words.
+    return len(words) > _WORDS_OF_A_LABEL or sum(ord(c) > 0x2E80 for c in low) > 12

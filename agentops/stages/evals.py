@@ -1,0 +1,209 @@
+"""The behavioural evals: start the agent where it can be measured, ask it, judge the answers, reduce.
+
+The model behind the agent is either its own provider's (mode `direct`) or a script played from here, which every
+report names. The stage starts when all others have ended: latency is measured, and scanners on the same cores would
+disturb it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from agentops.agents.http import OpenAIChatAgent
+from agentops.contracts import Bench
+from agentops.errors import ConfigError, MeasurementError
+from agentops.evals import reduce, runner, scoring
+from agentops.evals.metrics import judge
+from agentops.model.case import Attempt, Case, Score, Suite
+from agentops.model.codec import encode
+from agentops.model.events import Note, Progress
+from agentops.model.outcome import Outcome
+from agentops.model.run import Counts, StageResult
+from agentops.model.settings import Agent, Evals, Judge
+from agentops.stages import target
+
+# The judge looks at many answers with one process; each answer gets its share of time.
+_JUDGE_START_S = 30.0
+
+_NOT_CONTAINED = {
+    "process": ("containerised: no (the agent ran as a local process, not as the image)",),
+    "url": ("containerised: no (the agent was running already, nothing is known of its image)",),
+}
+
+
+class EvalsStage:
+    """Asks every case as often as configured. See contracts.Stage."""
+
+    name = "evals"
+    after: tuple[str, ...] = ("build", "prompts", "code", "dependencies", "unit")
+
+    def __init__(self, evals: Evals, agent: Agent, *, root: Path, suites: tuple[Suite, ...]) -> None:
+        self._evals = evals
+        self._agent = agent
+        self._root = root
+        self._suites = suites
+        self._cases = {case.id: case for suite in suites for case in suite.cases}
+
+    def plan(self) -> str:
+        """What will be asked. Raises ConfigError where a judge is needed and there is none."""
+        for script in (self._agent.model.script, self._evals.judge.script if self._evals.judge else None):
+            if script is not None:
+                _load_script(self._root / script)
+        asks_judge = next((c for c in self._cases.values() if scoring.judged(c)), None)
+        if asks_judge is not None:
+            if self._evals.judge is None:
+                raise ConfigError(
+                    f"{asks_judge.location}: the case asks a judge, but evals.judge is not configured",
+                    hint="name a judge model under evals.judge, or take the assertion out",
+                )
+            judge.require()
+        missing = [name for name in self._agent.secret_env if name not in os.environ]
+        if missing:
+            raise ConfigError(
+                f"agent.secret_env: {', '.join(missing)} is not in the environment",
+                hint="set it where agentops is started; its value is handed to the agent and never written down",
+            )
+        calls = len(self._cases) * self._evals.runs
+        return f"{len(self._cases)} cases x {self._evals.runs} runs = {calls} calls of the agent"
+
+    def run(self, bench: Bench, done: Mapping[str, StageResult]) -> StageResult:
+        """Measure. Raises MeasurementError where the agent could not even be started."""
+        notices: list[str] = []
+        with ExitStack() as stack:
+            site = stack.enter_context(target.prepare(self._agent, _image(self._agent, done), bench))
+            env = self._play_model(stack, site, notices)
+            running = stack.enter_context(site.start(env))
+            attempts, stopped = asyncio.run(self._ask(running, bench))
+            notices += [*_NOT_CONTAINED.get(site.kind, ()), *running.notices()]
+            containerised, log = running.containerised, running.log
+        attempts = self._judge(attempts, bench, notices)
+        return self._result(attempts, stopped, containerised=containerised, log=log, notices=notices)
+
+    def _play_model(self, stack: ExitStack, site: target.Site, notices: list[str]) -> dict[str, str]:
+        """Start the scripted model where one is configured; returns the variables that lead the agent to it."""
+        if self._agent.model.script is None:
+            return {}
+        from agentops.gateway.server import ScriptServer
+
+        script = _load_script(self._root / self._agent.model.script)
+        token = secrets.token_urlsafe(24)
+        server = stack.enter_context(ScriptServer(script, host=site.model_host, token=token))
+        notices.append(f"scripted model: {script.name} ({self._agent.model.script}) answered, no real model did")
+        url = f"http://{site.model_address(server.port)}/v1"
+        return {"OPENAI_BASE_URL": url, "OPENAI_API_BASE": url, "OPENAI_API_KEY": token}
+
+    async def _ask(self, running: target.Target, bench: Bench) -> tuple[list[Attempt], str]:
+        evals = self._evals
+        plan = runner.Plan(
+            cases=tuple(self._cases.values()),
+            runs=evals.runs,
+            concurrency=evals.concurrency,
+            timeout_s=evals.timeout_s,
+            retries=evals.retries,
+            seed=evals.seed,
+            session_prefix=bench.run_id,
+        )
+        bench.journal.append("evals", {"seed": plan.seed, "planned": plan.attempts})
+
+        def progress(done: int, failed: int, errors: int) -> None:
+            bench.emit(Progress(self.name, done, plan.attempts, failed, errors))
+
+        url = running.base_url.rstrip("/")
+        if not url.endswith(self._agent.path):
+            url += self._agent.path
+        async with OpenAIChatAgent(url, model=self._agent.name, connections=evals.concurrency) as agent:
+            return await runner.run(
+                plan, agent, journal=bench.journal, cancel=bench.cancel, on_attempt=progress, trouble=running.trouble
+            )
+
+    def _judge(self, attempts: list[Attempt], bench: Bench, notices: list[str]) -> list[Attempt]:
+        """Let the judge look at the answers whose cases ask for it, and complete the attempts with its scores."""
+        requests = [
+            judge.JudgeRequest(key=f"{a.seq}:{i}", assertion=assertion, input=case.input, output=a.answer.text)
+            for a in attempts
+            if a.answer is not None
+            for case in [self._cases[a.case_id]]
+            for i, assertion in enumerate(scoring.judged(case))
+        ]
+        if not requests or self._evals.judge is None:
+            return attempts
+        settings = self._evals.judge
+        bench.emit(Note(self.name, f"{settings.model} judges {len(requests)} answers"))
+        with ExitStack() as stack:
+            endpoint = self._judge_endpoint(settings, stack, notices)
+            limit_s = _JUDGE_START_S + settings.timeout_s * (1 + len(requests) / 4)
+            scores = judge.score(requests, endpoint, out=bench.out, cancel=bench.cancel, timeout_s=limit_s)
+        completed = []
+        for attempt in attempts:
+            case = self._cases[attempt.case_id]
+            if attempt.answer is not None and scoring.judged(case):
+                added = tuple(scores[f"{attempt.seq}:{i}"] for i in range(len(scoring.judged(case))))
+                attempt = _completed(attempt, case, added)
+                bench.journal.append("judged", {"seq": attempt.seq, "scores": encode(added)})
+            completed.append(attempt)
+        return completed
+
+    def _judge_endpoint(self, settings: Judge, stack: ExitStack, notices: list[str]) -> judge.JudgeEndpoint:
+        if settings.script is not None:
+            from agentops.gateway.server import ScriptServer
+
+            token = secrets.token_urlsafe(24)
+            script = _load_script(self._root / settings.script)
+            server = stack.enter_context(ScriptServer(script, token=token))
+            notices.append(f"scripted judge: {script.name} ({settings.script}) judged, no real model did")
+            return judge.JudgeEndpoint(f"scripted:{script.name}", server.base_url, token, settings.timeout_s)
+        key = os.environ.get(settings.key_env, "") if settings.key_env else ""
+        return judge.JudgeEndpoint(settings.model, settings.base_url or "", key, settings.timeout_s)
+
+    def _result(
+        self, attempts: Sequence[Attempt], stopped: str, *, containerised: bool, log: str, notices: Sequence[str]
+    ) -> StageResult:
+        runs = self._evals.runs
+        results = reduce.cases(self._suites, attempts, runs=runs, needed=self._evals.needed or runs)
+        errors = reduce.errors(results, stopped=stopped, max_error_rate=self._evals.max_error_rate)
+        measured = sum(a.outcome in (Outcome.PASS, Outcome.FAIL) for a in attempts)
+        return StageResult(
+            name=self.name,
+            outcome=Outcome.ERROR if errors else Outcome.PASS,
+            counts=Counts(len(self._cases) * runs, measured, unit="attempts"),
+            cases=results,
+            errors=errors,
+            values=reduce.values(results),
+            logs=(log,) if log else (),
+            notices=tuple(notices),
+            containerised=containerised,
+        )
+
+
+def _load_script(path: Path):  # type: ignore[no-untyped-def]
+    from agentops.gateway import script
+
+    return script.load(path)
+
+
+def _image(agent: Agent, done: Mapping[str, StageResult]) -> str | None:
+    """The image to run, None where the agent runs without one. Raises MeasurementError where the build failed."""
+    build = done.get("build")
+    if build is None:
+        return None
+    if build.subject is not None and build.subject.image_id is not None:
+        return build.subject.image_id
+    if agent.command and all(e.unavailable for e in build.errors):
+        return None
+    first = build.errors[0] if build.errors else None
+    raise MeasurementError(
+        f"there is no image to run: {first.message if first else 'the build stage left none'}",
+        hint=first.hint if first else "",
+    )
+
+
+def _completed(attempt: Attempt, case: Case, added: tuple[Score, ...]) -> Attempt:
+    scores = attempt.scores + added
+    error = next((f"{s.assertion}: {s.reason}" for s in scores if s.outcome is Outcome.ERROR), "")
+    return replace(attempt, scores=scores, outcome=scoring.outcome(case, scores), error=error)

@@ -1,0 +1,352 @@
+"""Open the agent under test: as a container, as a local process, or where it runs already."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from agentops import text
+from agentops.contracts import Bench
+from agentops.drivers import http, process
+from agentops.drivers.instance import Container, exit_words
+from agentops.drivers.spec import ContainerSpec
+from agentops.errors import ConfigError, MeasurementError, TargetError, Unavailable
+from agentops.model.settings import Agent
+
+if TYPE_CHECKING:
+    from agentops.drivers.container import Engine, Network
+
+_STOP_S = 2
+_LOOPBACK = "127.0.0.1"
+_HOST_NAME = "host.docker.internal"
+
+
+class Target:
+    """The agent, ready to be called at `base_url`. `log` is its file in the run's folder, or "" where there is none."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        containerised: bool,
+        log: str,
+        trouble: Callable[[], str | None],
+        notices: Callable[[], tuple[str, ...]] = tuple,
+    ) -> None:
+        self.base_url = base_url
+        self.containerised = containerised
+        self.log = log
+        self._trouble = trouble
+        self._notices = notices
+
+    def trouble(self) -> str | None:
+        """One line if it died: exit code, lack of memory, its last line. None while it lives."""
+        return self._trouble()
+
+    def notices(self) -> tuple[str, ...]:
+        """What a report must say of it though it lives, e.g. that one of its processes ran out of memory."""
+        return self._notices()
+
+
+class Site(Protocol):
+    """Where the agent runs. Known before it starts, so that a model server can listen where the agent reaches it."""
+
+    @property
+    def kind(self) -> str:
+        """ "container", "process" or "url"."""
+
+    @property
+    def model_host(self) -> str:
+        """The address of this machine on which a model server must listen."""
+
+    def model_address(self, port: int) -> str:
+        """ "host:port" by which the agent reaches that server."""
+
+    def start(self, env: Mapping[str, str]) -> contextlib.AbstractContextManager[Target]:
+        """The agent with this environment on top of its own, ready; gone after the block, its log kept.
+
+        Raises TargetError where it dies or does not get ready, Interrupted.
+        """
+
+
+@contextlib.contextmanager
+def prepare(agent: Agent, image_id: str | None, bench: Bench) -> Iterator[Site]:
+    """The place for the agent: `agent.url` where it is given, else a container where there is an image, else a process.
+
+    Raises ConfigError for a secret that is not in the environment, Unavailable where no engine is in reach.
+    """
+    if agent.url is not None:
+        yield _Elsewhere(agent)
+    elif image_id is not None:
+        from agentops.drivers.container import Engine
+
+        secrets = _secrets(agent)
+        with Engine.connect() as engine:
+            if engine.remote:
+                raise Unavailable(
+                    f"the Docker engine at {engine.host} is another machine: the agent's port cannot be reached there",
+                    hint="use an engine on this machine, or agent.url",
+                )
+            with engine.network(bench.run_id) as network:
+                yield _InContainer(agent, image_id, bench, engine=engine, network=network, secrets=secrets)
+    elif agent.command:
+        yield _AsProcess(agent, bench, secrets=_secrets(agent))
+    else:
+        raise MeasurementError("there is no image of the agent to start", hint="mend the build, or give agent.command")
+
+
+class _InContainer:
+    kind = "container"
+
+    def __init__(
+        self,
+        agent: Agent,
+        image_id: str,
+        bench: Bench,
+        *,
+        engine: Engine,
+        network: Network,
+        secrets: Mapping[str, str],
+    ) -> None:
+        self._agent = agent
+        self._image_id = image_id
+        self._bench = bench
+        self._engine = engine
+        self._network = network
+        self._secrets = secrets
+        # With Docker Desktop the bridge lies in a virtual machine, and its gateway is no address of this one.
+        self._direct = _can_bind(network.gateway)
+
+    @property
+    def model_host(self) -> str:
+        return self._network.gateway if self._direct else _LOOPBACK
+
+    def model_address(self, port: int) -> str:
+        return f"{self._network.gateway if self._direct else _HOST_NAME}:{port}"
+
+    @contextlib.contextmanager
+    def start(self, env: Mapping[str, str]) -> Iterator[Target]:
+        log = _free_name(self._bench.out)
+        container = self._create(env)
+        try:
+            try:
+                container.start()
+                host, port = container.address
+            except MeasurementError as error:
+                # A process that ends at once has given its port back already.
+                end = _died(container)
+                said = f"{end} before it was ready" if end else f"the agent did not start: {error.message}"
+                raise TargetError(said, hint=_log_hint(container)) from None
+            http.wait_ready(
+                (host, port),
+                self._agent.ready,
+                timeout_s=self._agent.ready_timeout_s,
+                cancel=self._bench.cancel,
+                died=lambda: _died(container),
+                hint=lambda: _log_hint(container),
+            )
+            yield Target(
+                f"http://{host}:{port}",
+                containerised=True,
+                log=log,
+                trouble=lambda: _trouble(container),
+                notices=lambda: _notices(container),
+            )
+            # Asked to end, so that what it still has to write is written.
+            if container.state().running:
+                container.stop(_STOP_S)
+        finally:
+            try:
+                with contextlib.suppress(MeasurementError):
+                    container.save_logs(self._bench.out / log)
+            finally:
+                container.remove()
+
+    def _create(self, env: Mapping[str, str]) -> Container:
+        limits = self._agent.limits
+        return self._engine.create(
+            ContainerSpec(
+                image=self._image_id,
+                run_id=self._bench.run_id,
+                memory_bytes=limits.memory_bytes,
+                cpus=limits.cpus,
+                pids=limits.pids,
+                env={**self._agent.env, **env},
+                secrets=self._secrets,
+                writable=self._agent.writable,
+                network=self._network.id,
+                publish=self._agent.port,
+                extra_hosts={} if self._direct else {_HOST_NAME: "host-gateway"},
+            )
+        )
+
+
+class _AsProcess:
+    kind = "process"
+    model_host = _LOOPBACK
+
+    def __init__(self, agent: Agent, bench: Bench, *, secrets: Mapping[str, str]) -> None:
+        self._agent = agent
+        self._bench = bench
+        self._secrets = secrets
+
+    def model_address(self, port: int) -> str:
+        return f"{_LOOPBACK}:{port}"
+
+    @contextlib.contextmanager
+    def start(self, env: Mapping[str, str]) -> Iterator[Target]:
+        log = _free_name(self._bench.out)
+        path = self._bench.out / log
+        port = _free_port()
+        argv = [word.replace("{port}", str(port)) for word in self._agent.command]
+        whole = process.clean_env({**self._agent.env, **self._secrets, **env, "PORT": str(port)})
+        try:
+            with contextlib.ExitStack() as stack:
+                try:
+                    child = stack.enter_context(process.running(argv, cwd=self._bench.root, env=whole, log=path))
+                except Unavailable as error:
+                    # The user named the program: what is missing is the agent, no instrument of ours.
+                    said = f"the agent's process did not start: {error.message}"
+                    raise TargetError(said, hint=error.hint) from None
+
+                def died() -> str | None:
+                    code = child.poll()
+                    return None if code is None else f"the agent's process {exit_words(code)}"
+
+                def trouble() -> str | None:
+                    said = died()
+                    return None if said is None else _with_last_line(said, _read(path, self._secrets))
+
+                http.wait_ready(
+                    (_LOOPBACK, port),
+                    self._agent.ready,
+                    timeout_s=self._agent.ready_timeout_s,
+                    cancel=self._bench.cancel,
+                    died=died,
+                    hint=lambda: _hint(_read(path, self._secrets)),
+                )
+                yield Target(f"http://{_LOOPBACK}:{port}", containerised=False, log=log, trouble=trouble)
+        finally:
+            if self._secrets and path.is_file():
+                path.write_text(_read(path, self._secrets), encoding="utf-8")
+
+
+class _Elsewhere:
+    kind = "url"
+    model_host = _LOOPBACK
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._url = (agent.url or "").rstrip("/")
+
+    def model_address(self, port: int) -> str:
+        return f"{_LOOPBACK}:{port}"
+
+    @contextlib.contextmanager
+    def start(self, env: Mapping[str, str]) -> Iterator[Target]:
+        del env  # It runs already: nothing can be handed to it.
+        if said := self._unreachable():
+            raise TargetError(f"nothing answers at {self._url}: {said}", hint="start the agent, or correct agent.url")
+
+        def trouble() -> str | None:
+            now = self._unreachable()
+            return f"nothing answers at {self._url} any more: {now}" if now else None
+
+        yield Target(self._url, containerised=False, log="", trouble=trouble)
+
+    def _unreachable(self) -> str:
+        url = urllib.parse.urlsplit(self._url)
+        try:
+            port = url.port or (443 if url.scheme == "https" else 80)
+        except ValueError:
+            port = 0
+        if url.scheme not in ("http", "https") or not url.hostname or not port:
+            raise ConfigError(f"agent.url: {text.one_line(self._url)} is no http address")
+        return http.accepts(url.hostname, port, timeout_s=min(5.0, self._agent.ready_timeout_s))
+
+
+def _died(container: Container) -> str | None:
+    state = container.state()
+    return None if state.running else f"the agent's container {state.sentence}"
+
+
+def _trouble(container: Container) -> str | None:
+    said = _died(container)
+    return None if said is None else _with_last_line(said, _logs(container))
+
+
+def _notices(container: Container) -> tuple[str, ...]:
+    state = container.state()
+    return (f"the agent's container {state.sentence}",) if state.oom_killed else ()
+
+
+def _logs(container: Container) -> str:
+    with contextlib.suppress(MeasurementError):
+        return container.logs()
+    return ""
+
+
+def _log_hint(container: Container) -> str:
+    return _hint(_logs(container))
+
+
+def _hint(log: str) -> str:
+    last = text.tail(log, 10, 2000)
+    return f"its last lines:\n{last}" if last else "it printed nothing"
+
+
+def _with_last_line(said: str, log: str) -> str:
+    last = text.tail(log, 1)
+    return f"{said}; its last line: {text.one_line(last)}" if last else said
+
+
+def _read(path: Path, secrets: Mapping[str, str]) -> str:
+    try:
+        return text.redact(path.read_text(encoding="utf-8", errors="replace"), secrets.values())
+    except OSError:
+        return ""
+
+
+def _secrets(agent: Agent) -> dict[str, str]:
+    missing = [name for name in agent.secret_env if name not in os.environ]
+    if missing:
+        raise ConfigError(
+            f"agent.secret_env: {', '.join(missing)} is not in the environment",
+            hint="set it where agentops is started; its value is handed to the agent and never written down",
+        )
+    return {name: os.environ[name] for name in agent.secret_env}
+
+
+def _can_bind(address: str) -> bool:
+    if not address:
+        return False
+    with socket.socket() as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((_LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def _free_name(folder: Path) -> str:
+    """agent.log, or agent-2.log where the agent was started before in this run; the file is there afterwards."""
+    number = 1
+    while True:
+        name = "agent.log" if number == 1 else f"agent-{number}.log"
+        try:
+            (folder / name).touch(exist_ok=False)
+        except FileExistsError:
+            number += 1
+        else:
+            return name
