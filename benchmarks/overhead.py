@@ -58,7 +58,9 @@ def measure(folder: Path) -> list[tuple[str, float, str]]:
     with echo(0.2) as url:
         slow = [run(folder, url, concurrency=20) for _ in range(REPEATS)]
     dead = [
-        statistics.median(whole(folder, url) for _ in range(3)) for target in (closed_port, breaking) for url in target()
+        statistics.median(whole(folder, url) for _ in range(3))
+        for target in (closed_port, breaking)
+        for url in target()
     ]
     return [
         ("", bare, "s, a bare interpreter"),

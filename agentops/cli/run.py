@@ -95,8 +95,10 @@ def show(run: RunResult, verdict: Verdict) -> None:
     """The console report on standard output."""
     from agentops.reports import console
 
-    width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
-    click.echo(console.render(run, verdict, width=width, colour=coloured(sys.stdout.isatty())), nl=False)
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size((80, 24)).columns if terminal else 80
+    colour = coloured(terminal)
+    click.echo(console.render(run, verdict, width=width, colour=colour), nl=False, color=colour)
 
 
 def coloured(terminal: bool) -> bool:

@@ -114,9 +114,10 @@ def _start(
             stderr=stderr,
             start_new_session=True,
         )
-    except FileNotFoundError as error:
-        missing = argv[0] if not cwd.is_dir() or error.filename != str(cwd) else str(cwd)
-        raise Unavailable(f"{missing} was not found", hint=f"install {argv[0]} or correct the path") from None
+    except FileNotFoundError:
+        if not cwd.is_dir():
+            raise MeasurementError(f"the folder {cwd} is not there") from None
+        raise Unavailable(f"{argv[0]} was not found", hint=f"install {argv[0]} or correct the path") from None
     except OSError as error:
         raise Unavailable(f"{argv[0]} cannot be started: {error.strerror}") from None
 

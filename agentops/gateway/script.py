@@ -38,6 +38,7 @@ from agentops.text import one_line
 
 _LIMIT_BYTES = 4 * 1024 * 1024
 _MAX_LATENCY_S = 600.0
+_MAX_DEPTH = 50
 _TOP = ("version", "name", "seed", "latency_s", "rules")
 _WHEN = ("user", "system", "tool", "result", "last")
 _REPLY = ("text", "tools", "weight")
@@ -172,8 +173,6 @@ def load(path: Path) -> Script:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML"
         reader.note(mark, f"not valid YAML: {one_line(str(what))}")
-    except RecursionError:
-        reader.note(None, "nested too deeply")
     if reader.problems or script is None:
         more = f" (and {len(reader.problems) - 1} more)" if len(reader.problems) > 1 else ""
         raise ConfigError(
@@ -299,9 +298,14 @@ class _Reader:
         self.problems.append(f"{self.path}:{mark.line + 1 if mark else 1}: {what}")
 
     def script(self, text: str) -> Script | None:
+        depth = 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
                 self.note(event.start_mark, "anchors and aliases are not allowed; write the value out")
+                return None
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _MAX_DEPTH:
+                self.note(event.start_mark, f"nested more than {_MAX_DEPTH} deep")
                 return None
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if root is None:

@@ -13,36 +13,10 @@ from agentops.injection.wording import gives_orders
 _MOST_INSIDE = 2_000
 
 _TAG = re.compile(r"[<\[](/?)([A-Za-z_\x00][\w.:\x00-]{0,63})((?:\s[^<>\[\]\n]{0,200})?)[>\]]")
-_INLINE_HTML = frozenset(
-    [
-        "a",
-        "b",
-        "i",
-        "u",
-        "em",
-        "strong",
-        "span",
-        "br",
-        "hr",
-        "p",
-        "div",
-        "li",
-        "ul",
-        "ol",
-        "img",
-        "font",
-        "small",
-        "sub",
-        "sup",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "td",
-        "tr",
-        "th",
-    ]
-)
+_INLINE_HTML = frozenset((
+    "a", "b", "i", "u", "em", "strong", "span", "br", "hr", "p", "div", "li", "ul", "ol", "img", "font",
+    "small", "sub", "sup", "h1", "h2", "h3", "h4", "td", "tr", "th",
+))  # fmt: skip
 _FENCE = re.compile(
     r"^[ \t]{0,8}(`{3,20}|~{3,20}|\"{3}|'{3}|-{3,200}|={3,200}|\*{3,200}|#{3,200}|_{3,200})(\w{0,20})[ \t]{0,40}$", re.M
 )

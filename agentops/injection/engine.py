@@ -28,7 +28,7 @@ def analyse(
     root: Path,
     exclude: Sequence[str] = (),
     trust: Mapping[str, str] | None = None,
-    tick: Callable[[str], None] = lambda path: None,
+    tick: Callable[[str], None] | None = None,
 ) -> Analysis:
     """Analyse every template below the paths. `tick` is called with each file's name when it is done.
 
@@ -48,14 +48,15 @@ def analyse(
             results.append(judged(parse(source), judge))
         except TemplateError as error:
             errors.append(FileError(name, error.location, error.message, error.hint))
-        tick(name)
+        if tick is not None:
+            tick(name)
     return Analysis(tuple(results), tuple(errors), found.skipped)
 
 
 def analyse_text(text: str, *, path: str, trust: Mapping[str, str] | None = None) -> TemplateResult:
     """Analyse one text as if it lay in a file of that name; includes are not followed. Raises TemplateError."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return judged(parse(Source(path, text, lambda name, here: None)), Judge(trust or {}))
+    return judged(parse(Source(path, text, _nothing)), Judge(trust or {}))
 
 
 def parse(source: Source) -> Template:
@@ -137,10 +138,8 @@ def _explanation(holes: tuple[JudgedHole, ...], low: float, high: float) -> tupl
     if len(holes) > _MAX_EXPLAINED:
         lines.append(f"and {len(holes) - _MAX_EXPLAINED} more holes, none of them worse")
     names = len({h.hole.name for h in holes})
-    how = (
-        "the risk of its only variable" if names == 1 else f"damped noisy-OR over {names} variables, each at its worst"
-    )
-    lines.append(f"template: {_ends(low, high)}, {how}")
+    every = f"damped noisy-OR over {names} variables, each at its worst"
+    lines.append(f"template: {_ends(low, high)}, {'the risk of its only variable' if names == 1 else every}")
     return tuple(lines)
 
 
@@ -175,3 +174,7 @@ def _source(path: Path, *, root: Path, folders: tuple[Path, ...]) -> Source:
 
     name = shown(path, root)
     return Source(name, read(path, name=name, inside=inside), include)
+
+
+def _nothing(name: str, here: str) -> Source | None:  # noqa: ARG001 - an include that finds nothing
+    return None

@@ -32,7 +32,7 @@ CONSTANT_HEADS = _words(
     "model model_name bot_name assistant_name chatbot_name agent_name tool_name action_names flag enabled id uuid "
     "status types"
 )
-CONSTANT_FIRST = _words("num max min total n is has use should enable")
+CONSTANT_FIRST = _words("num max min total n is has should enable")
 # Endings that say how a value is written, not what it is.
 FORM_WORDS = _words("json str string list xml yaml md markdown block section var")
 OPERATOR_HEADS = _words(

@@ -116,4 +116,4 @@ def _declared(hole: Hole, *, general: bool, any_marks: bool, tags: frozenset[str
 
 def _tag(hole: Hole) -> str:
     """The name by which a declaration would call the marks: `data` for `<data-{nonce}>` too."""
-    return hole.boundary.name.split("{")[0].rstrip("-_: ").lower() if hole.boundary else ""
+    return hole.boundary.name.split("{")[0].rstrip("-_:. ").lower() if hole.boundary else ""

@@ -119,8 +119,8 @@ def _factor(value: float, why: str) -> Factor:
 def combine(risks: Iterable[float]) -> float:
     """Damped noisy-OR: 1 - (1 - r1) * prod(1 - ri) ** 0.25 over the rest, the worst first. 0 of nothing."""
     ordered = sorted(risks, reverse=True)
-    if not ordered:
-        return 0.0
+    if len(ordered) < 2:
+        return ordered[0] if ordered else 0.0
     rest = math.prod(1 - r for r in ordered[1:])
     return 1 - (1 - ordered[0]) * rest**DAMPING
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from agentops.injection.template import Hole, Message, Span, Text, body
+from agentops.injection.template import Hole, Lines, Message, Span, Text, body
 
 _ALIASES = {"human": "user", "ai": "assistant", "function": "tool"}
 _WORDS = "system|developer|user|assistant|tool|function"
@@ -62,6 +62,7 @@ def _slice(spans: tuple[Span, ...], pieces: list[tuple[int, int, str]]) -> list[
     """Cut the spans at the pieces' offsets, which count a hole as one character. One pass over both."""
     messages: list[Message] = []
     number, at = 0, 0
+    lines = [Lines("" if isinstance(s, Hole) else s.text) for s in spans]
     for start, end, role in pieces:
         kept: list[Span] = []
         while number < len(spans):
@@ -72,7 +73,7 @@ def _slice(spans: tuple[Span, ...], pieces: list[tuple[int, int, str]]) -> list[
             if isinstance(span, Hole):
                 if at >= start:
                     kept.append(span)
-            elif (part := _part(span, start - at, end - at)) is not None:
+            elif (part := _part(span, lines[number], start - at, end - at)) is not None:
                 kept.append(part)
             if at + size > end:
                 break  # the next message begins within this text
@@ -81,12 +82,10 @@ def _slice(spans: tuple[Span, ...], pieces: list[tuple[int, int, str]]) -> list[
     return messages
 
 
-def _part(span: Text, start: int, end: int) -> Text | None:
+def _part(span: Text, lines: Lines, start: int, end: int) -> Text | None:
     start = max(start, 0)
     text = span.text[start:end]
     if not text:
         return None
-    before = span.text[:start]
-    line = span.line + before.count("\n")
-    column = start - before.rfind("\n") if "\n" in before else span.column + start
-    return Text(text, line, column, span.offset + start)
+    line, column = lines.place(start)
+    return Text(text, span.line + line - 1, column if line > 1 else span.column + column - 1, span.offset + start)

@@ -43,25 +43,13 @@ _BANDS = {
     Kind.CONSTANT: (0.0, 0.0),
 }
 _CONFIGURED = {kind.value: kind for kind in Kind} | {"untrusted": Kind.USER}
-_BOUNDED_TYPES = frozenset(
-    [
-        "enum",
-        "number",
-        "integer",
-        "int",
-        "float",
-        "double",
-        "decimal",
-        "bool",
-        "boolean",
-        "date",
-        "datetime",
-        "date-time",
-        "time",
-        "timestamp",
-    ]
-)
-_NUMBER_FILTERS = frozenset(["length", "count", "int", "float", "round", "abs", "wordcount", "filesizeformat", "sum"])
+_BOUNDED_TYPES = frozenset((
+    "enum", "number", "integer", "int", "float", "double", "decimal", "bool", "boolean", "date", "datetime",
+    "date-time", "time", "timestamp",
+))  # fmt: skip
+_NUMBER_FILTERS = frozenset((
+    "length", "count", "int", "float", "round", "abs", "wordcount", "filesizeformat", "sum",
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +152,8 @@ def _kind_of(name: str) -> Kind | None:
     while len(words) > 1 and (words[-1].isdigit() or words[-1] in lexicon.FORM_WORDS):
         words.pop()
     name = "_".join(words)
+    if len(words) > 1 and words[0] in lexicon.CONSTANT_FIRST:
+        return Kind.CONSTANT
     endings = ["_".join(words[i:]) for i in range(len(words))]
     table = (
         (lexicon.CONSTANT_HEADS, Kind.CONSTANT),
@@ -180,8 +170,6 @@ def _kind_of(name: str) -> Kind | None:
             if ending in names:
                 outside = kind in (Kind.USER, Kind.MODEL) and stranger and ending != name
                 return Kind.THIRD_PARTY if outside else kind
-    if len(words) > 1 and words[0] in lexicon.CONSTANT_FIRST:
-        return Kind.CONSTANT
     if any(w in lexicon.USER_WORDS for w in words):
         return Kind.USER
     if any(w in lexicon.THIRD_PARTY_WORDS for w in words):

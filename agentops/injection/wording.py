@@ -59,11 +59,11 @@ _OWN_ORDERS = re.compile(
 _IS_DATA = re.compile(
     rf"\b(?:treat|regard|consider|handl|process|view|interpret)\w{{0,3}}\b{_GAP}\bas\s+(?:\w+\s+){{0,3}}?"
     r"(?:data|text|content|information|input|material|untrusted)\b"
-    rf"|\b(?:is|are|contains?|holds?)\b{_GAP}\b(?:only data|data only|just data|nothing but data|reference data|untrusted|"
-    rf"data,? (?:and )?(?:not|never)|not {_ORDERS})\b"
+    rf"|\b(?:is|are|contains?|holds?)\b{_GAP}\b(?:only data|data only|just data|nothing but data|reference data|"
+    rf"untrusted|data,? (?:and )?(?:not|never)|not {_ORDERS})\b"
     rf"|\b(?:never|not|rather than)\s+(?:as\s+)?(?:an?\s+|the\s+)?{_ORDERS}\b"
 )
-_TAG_NAME = re.compile(r"</?([A-Za-z_][\w.:-]{0,63})[^<>]{0,40}>|\[/?([A-Za-z_][\w ]{0,40})\]")
+_TAG_NAME = re.compile(r"</?([A-Za-z_][\w.:\x00-]{0,63})[^<>]{0,40}>|\[/?([A-Za-z_][\w ]{0,40})\]")
 _NAMED_WORD = re.compile(
     r"[`'\"]?([A-Za-z_][\w-]{0,63})[`'\"]?\s+(?:xml\s+)?(?:tags?|markers?|delimiters?|section|block)\b", re.I
 )
@@ -81,7 +81,8 @@ _VERBS = (
     "cite classify combine compare complete compose compute consider continue convert correct create decide define "
     "describe detect determine do draft edit ensure estimate evaluate examine execute explain extract fill filter find "
     "fix follow format generate give grade help identify ignore implement improve include infer insert invoke judge "
-    "keep label let list look make map mark match merge name note observe only output paraphrase parse perform pick plan "
+    "keep label let list look make map mark match merge name note observe only output paraphrase parse perform pick "
+    "plan "
     "predict prefer prepare present print process produce propose provide rank rate read recommend refer remember "
     "remove rephrase replace reply report respond return review rewrite run say score search select send set show "
     "simplify solve sort speak start state stop structure suggest summari[sz]e take tell think transform translate "
@@ -91,10 +92,12 @@ _ORDER = re.compile(
     rf"^\W{{0,12}}(?:\d{{1,3}}[.)]\s{{0,4}})?(?:(?:now|then|first|next|finally|please|carefully|based on[^,]{{0,80}},"
     rf"|given[^,]{{0,80}},|using[^,]{{0,80}},)\s+){{0,3}}(?:{'|'.join(_VERBS.split())})\b(?!\s*:)"
     r"|\b(?:you (?:are|must|should|will|can|may|need|have to)|your (?:task|job|role|goal|answer|response|output)|"
-    r"please|do not|don't|must(?: not)?|should(?: not)?|never|always|make sure|only (?:answer|return|use|output|reply))\b"
+    r"please|do not|don't|must(?: not)?|should(?: not)?|never|always|make sure|"
+    r"only (?:answer|return|use|output|reply))\b"
     r"|^\W{0,6}(?:what|which|who|how|why|is|are|does|can|could|would)\b.{0,200}\?"
 )
 _WORDS_OF_A_LABEL = 12
+_WORD = re.compile(r"[^\W\d_]")
 
 
 def sentences(text: str) -> Iterator[Sentence]:
@@ -120,6 +123,8 @@ def _classified(text: str, start: int, end: int) -> Iterator[Sentence]:
 
 
 def _sentence(part: str, start: int, end: int) -> Sentence:
+    if _WORD.search(part) is None:
+        return Sentence(start, end, Kind.LABEL)
     low = part.lower().replace("\u2019", "'").replace("*", "")
     low = " ".join(low.split())
     if _declares(low):
@@ -131,15 +136,14 @@ def _sentence(part: str, start: int, end: int) -> Sentence:
 
 def _declares(low: str) -> bool:
     """An order never to follow what some text says, or the statement that it is only data."""
-    if HOLE_MARK in low and len(low) < 40:
-        return False
     if _NEVER_FOLLOW.search(low) and _INSIDE.search(low) and not _OWN_ORDERS.search(low):
         return True
     return _IS_DATA.search(low) is not None
 
 
 def _tags(part: str) -> frozenset[str]:
-    named = {(m[1] or m[2]).lower() for m in _TAG_NAME.finditer(part)}
+    # `<data-{nonce}>` is called by the part that is always the same.
+    named = {(m[1] or m[2]).split(HOLE_MARK)[0].rstrip("-_:. ").lower() for m in _TAG_NAME.finditer(part)}
     if not named and _DELIMITER_WORD.search(part):
         named.add("*")
     return frozenset(named)

@@ -6,6 +6,7 @@ import json
 import socketserver
 import threading
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -95,7 +96,8 @@ class AdvisoryService:
 
 
 def _sendable(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record without fix versions that are no Python versions: one of them makes pip-audit give up."""
+    """The record as pip-audit can read it: one fix version that is no Python version, or one date in another form
+    than OSV's, makes it give up on everything."""
 
     def fits(event: Mapping[str, Any]) -> bool:
         try:
@@ -116,7 +118,20 @@ def _sendable(record: Mapping[str, Any]) -> dict[str, Any]:
         }
         for entry in record["affected"]
     ]
-    return dict(record) | {"affected": affected}
+    sent = {key: value for key, value in record.items() if key != "published"}
+    published = _utc(record.get("published"))
+    return sent | {"affected": affected} | ({"published": published} if published else {})
+
+
+def _utc(date: object) -> str | None:
+    """A date in OSV's form (RFC 3339 in UTC, ending in Z); None where it is no date."""
+    try:
+        moment = datetime.fromisoformat(str(date))
+    except ValueError:
+        return None
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class _Server(ThreadingHTTPServer):

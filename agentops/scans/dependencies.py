@@ -34,13 +34,12 @@ from agentops.scans.result import ScanResult
 
 UNPINNED = "unpinned-requirement"
 
-# How the last line on stderr reads when nothing answered at all. A broken certificate is not among them: there
-# somebody answered.
+# How the last lines on stderr read when nothing answered. A certificate that is not trusted (SSLError) is not among
+# them: there somebody answered.
 _NOT_IN_REACH = re.compile(
     r"NameResolution|ConnectionError|ConnectTimeout|ReadTimeout|ProxyError|timed out|Connection refused"
     r"|Network is unreachable|Could not connect to OSV|network may be blocking"
 )
-_CERTIFICATE = re.compile(r"SSLError|CERTIFICATE_VERIFY_FAILED")
 
 _Package = tuple[str, str]
 
@@ -150,7 +149,7 @@ def _run(
 def _refuse_unreachable(service: str, finished: process.Finished) -> None:
     # The end of the log is looked at: what broke stands in the last lines, and nothing an advisory says does.
     last = "\n".join(finished.stderr.strip().splitlines()[-2:])
-    if _NOT_IN_REACH.search(last) and not _CERTIFICATE.search(last):
+    if _NOT_IN_REACH.search(last):
         raise Unavailable(
             f"no advisory service in reach ({host(service)})",
             hint="give an OSV file with --advisories FILE or under dependencies.advisories, or open the way there",

@@ -32,8 +32,8 @@ from agentops.stages import target
 _JUDGE_START_S = 30.0
 
 _NOT_CONTAINED = {
-    "process": ("containerised: no (the agent ran as a local process, not as the image)",),
-    "url": ("containerised: no (the agent was running already, nothing is known of its image)",),
+    "process": ("the agent ran as a local process, not as the image that would be shipped",),
+    "url": ("the agent was running already; nothing is known of its image",),
 }
 
 

@@ -46,13 +46,13 @@ class PromptsStage:
         places = ", ".join(one_line(p) for p in self._settings.paths)
         return f"{count} {'template' if count == 1 else 'templates'} in {places}"
 
-    def run(self, bench: Bench, done: Mapping[str, StageResult]) -> StageResult:
+    def run(self, bench: Bench, done: Mapping[str, StageResult]) -> StageResult:  # noqa: ARG002
         """Measure every template. Raises Interrupted when the user stops the run."""
         started = time.monotonic()
         planned = len(find(self._paths(), root=self._root.absolute(), exclude=self._settings.exclude).files)
         reached = 0
 
-        def tick(path: str) -> None:
+        def tick(path: str) -> None:  # noqa: ARG001
             nonlocal reached
             if bench.cancel.is_set():
                 raise Interrupted("the analysis of prompt templates was stopped")

@@ -114,7 +114,9 @@ def test_the_build_stage_gives_the_subject(made, bench, engine):
     assert image_of(result).startswith("sha256:")
     assert result.subject.image == "test-agent:nocommit"
     commit = "git add . && git -c user.name=t -c user.email=t@t commit -qm one && git rev-parse HEAD"
-    hash_ = subprocess.run(commit, shell=True, cwd=bench.root, check=True, capture_output=True, text=True).stdout.strip()
+    hash_ = subprocess.run(
+        commit, shell=True, cwd=bench.root, check=True, capture_output=True, text=True
+    ).stdout.strip()
     result = BuildStage(agent, bench.root).run(bench, {})
     assert (result.subject.commit, result.subject.dirty) == (hash_, False)
     assert result.subject.image == f"test-agent:{hash_[:12]}"
@@ -149,7 +151,7 @@ def test_an_image_that_is_named_is_looked_at(bench):
 # Unit
 
 # A stand-in for pytest, so that no test here needs a package index: it writes what UNIT says to where it was told.
-PYTEST = '''#!/usr/bin/env python
+PYTEST = """#!/usr/bin/env python
 import os, pathlib, shlex, sys
 words = shlex.split(os.environ["PYTEST_ADDOPTS"])
 path = next(w.partition("=")[2] for w in words if w.startswith("--junitxml="))
@@ -157,16 +159,19 @@ print("user", os.getuid(), "env", sorted(os.environ))
 body = pathlib.Path("/app/report.xml").read_text()
 if body: pathlib.Path(path).write_text(body)
 sys.exit(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
-'''
+"""
 TESTED = (
-    "FROM python:3.11-slim AS agent\nWORKDIR /app\nENTRYPOINT [\"python\"]\nCMD [\"server.py\"]\nCOPY server.py .\n"
-    "FROM agent AS test\nUSER root\nCOPY --chown=0:0 pytest /usr/local/bin/pytest\nRUN chmod 755 /usr/local/bin/pytest\n"
+    'FROM python:3.11-slim AS agent\nWORKDIR /app\nENTRYPOINT ["python"]\nCMD ["server.py"]\nCOPY server.py .\n'
+    "FROM agent AS test\nUSER root\nCOPY pytest /usr/local/bin/pytest\nRUN chmod 755 /usr/local/bin/pytest\n"
     "COPY report.xml .\nUSER 4321\n"
 )
-GREEN = '<testsuites><testsuite><testcase classname="tests.test_a" name="test_one" time="0.1"/></testsuite></testsuites>'
+GREEN = (
+    '<testsuites><testsuite><testcase classname="tests.test_a" name="test_one" time="0.1"/></testsuite></testsuites>'
+)
 RED = (
-    '<testsuites><testsuite><testcase classname="a" name="one"/><testcase classname="a" name="two"><failure message="1 is 2">'
-    'trace</failure></testcase><testcase name="three"><skipped message="not here"/></testcase></testsuite></testsuites>'
+    '<testsuites><testsuite><testcase classname="a" name="one"/>'
+    '<testcase classname="a" name="two"><failure message="1 is 2">trace</failure></testcase>'
+    '<testcase name="three"><skipped message="not here"/></testcase></testsuite></testsuites>'
 )
 
 
@@ -282,9 +287,8 @@ def test_a_model_server_of_this_machine_is_reached(made, bench):
 
 def test_an_agent_that_dies_at_start_is_named_with_its_log(made, bench):
     agent, built = made(BASE + 'CMD ["python", "-c", "import sys; sys.exit(\'no model given\')"]\n')
-    with target.prepare(agent, image_of(built), bench) as site:
-        with pytest.raises(TargetError) as caught, site.start({}):
-            pass
+    with target.prepare(agent, image_of(built), bench) as site, pytest.raises(TargetError) as caught, site.start({}):
+        pass
     assert caught.value.message == "the agent's container exited with code 1 before it was ready"
     assert "no model given" in caught.value.hint
     assert "no model given" in (bench.out / "agent.log").read_text()
@@ -294,16 +298,22 @@ def test_an_agent_that_dies_at_start_is_named_with_its_log(made, bench):
 def test_an_agent_out_of_memory_is_named(made, bench):
     greedy = BASE + 'CMD ["python", "-c", "b = bytearray(300 << 20); print(len(b))"]\n'
     agent, built = made(greedy, limits=Limits(memory_bytes=64 << 20))
-    with target.prepare(agent, image_of(built), bench) as site:
-        with pytest.raises(TargetError, match="out of memory, it wanted more than its 64 MiB"), site.start({}):
-            pass
+    with (
+        target.prepare(agent, image_of(built), bench) as site,
+        pytest.raises(TargetError, match="out of memory, it wanted more than its 64 MiB"),
+        site.start({}),
+    ):
+        pass
 
 
 def test_an_agent_that_never_gets_ready_is_quoted(made, bench):
     agent, built = made(AGENT, ready="/never", ready_timeout_s=1.5)
-    with target.prepare(agent, image_of(built), bench) as site:
-        with pytest.raises(TargetError, match="503: model endpoint unreachable"), site.start({}):
-            pass
+    with (
+        target.prepare(agent, image_of(built), bench) as site,
+        pytest.raises(TargetError, match="503: model endpoint unreachable"),
+        site.start({}),
+    ):
+        pass
     assert "/never" in (bench.out / "agent.log").read_text()
 
 
@@ -322,9 +332,8 @@ def test_an_agent_that_dies_in_the_middle_is_in_trouble(made, bench):
 def test_the_root_is_read_only_and_writable_paths_are_not(made, bench):
     code = "import os; open('/tmp/a', 'w'); open('/app/a', 'w')"
     agent, built = made(BASE + f'WORKDIR /app\nCMD ["python", "-c", "{code}"]\n')
-    with target.prepare(agent, image_of(built), bench) as site:
-        with pytest.raises(TargetError) as caught, site.start({}):
-            pass
+    with target.prepare(agent, image_of(built), bench) as site, pytest.raises(TargetError) as caught, site.start({}):
+        pass
     assert "Read-only file system: '/app/a'" in caught.value.hint
 
 

@@ -1,9 +1,8 @@
 """The one adapter to deepeval: metrics that a judge model scores, measured in a process of its own.
 
-deepeval is slow to import, loads `.env` files, writes into its working folder and prints to the terminal. It is
-therefore imported in the worker alone (`python -m agentops.evals.metrics.judge`), which runs in an empty folder, with
-an environment that was named and its output thrown away. Requests and results pass as JSON lines; a request without
-a sound result is an ERROR.
+deepeval is slow to import, loads `.env` files, writes into its working folder and prints. It is therefore imported in
+the worker alone (`python -m agentops.evals.metrics.judge`), which runs in an empty folder with an environment that was
+named. Requests and results pass as JSON lines; a request without a sound result is an ERROR.
 
 Whatever deepeval's own scale is, a value here reads as the metric is called: 1 is the most of it. The share of
 relevant statements is `answer_relevancy`, the share of toxic opinions is `toxicity`. deepeval turned the scale of its
@@ -66,10 +65,9 @@ class JudgeEndpoint:
 class JudgeMetric:
     """How a metric of ours is measured by one of deepeval.
 
-    `parameters` maps our names to those of deepeval's constructor, `optional` names those that may be left out.
-    `fault` says that more of it is worse. `items` is where deepeval keeps what the verdicts are on, `bad` the verdict
-    that counts against the answer; both are empty where the metric gives a score without verdicts. `inputs` are the
-    fields of the test case that deepeval looks at. `asks_model` is false where deepeval computes by itself.
+    `parameters` maps our names to theirs; `optional` may be left out. `fault`: more of it is worse. `items` is where
+    deepeval keeps what the verdicts are on, `bad` the verdict that counts against the answer; both are empty where the
+    metric has no verdicts. `inputs` are the test case's fields that it reads. `asks_model`: it does not compute alone.
     """
 
     kind: str
@@ -204,10 +202,9 @@ def _check_parameter(where: str, value: object, *, is_list: bool) -> None:
 
 
 def _check_bounds(name: str, metric: JudgeMetric, params: Mapping[str, Any]) -> None:
-    given = [key for key in _BOUNDS if key in params]
-    if len(given) != 1:
+    if ("at_least" in params) == ("at_most" in params):
         raise ConfigError(f"judge {name}: exactly one of at_least and at_most is needed")
-    key, bound = given[0], params[given[0]]
+    key, bound = next((key, params[key]) for key in _BOUNDS if key in params)
     if isinstance(bound, bool) or not isinstance(bound, (int, float)) or not 0 <= bound <= 1:
         raise ConfigError(f"judge {name}: {key} must be a number from 0 to 1, not {bound!r}")
     if bound == (0 if key == "at_least" else 1):
@@ -239,13 +236,14 @@ def _run_worker(
     from agentops.evals.metrics import judge_worker
 
     asked, said = (out / f"judge-{name}.jsonl" for name in ("requests", "results"))
-    asked.write_text("".join(_line(n, r) for n, r in enumerate(requests)), encoding="ascii")
+    asked.write_text("".join(_line(n, r, judge_worker.safe) for n, r in enumerate(requests)), encoding="ascii")
     said.write_bytes(b"")
     cause = "the judge's process wrote no result for it"
     with tempfile.TemporaryDirectory(prefix="agentops-judge-", ignore_cleanup_errors=True) as home:
         argv = [sys.executable, "-P", "-m", "agentops.evals.metrics.judge", str(asked.resolve()), str(said.resolve())]
         try:
-            env = process.clean_env(_environment(Path(home), endpoint))
+            values = (endpoint.model, endpoint.base_url, endpoint.api_key.strip(), str(endpoint.timeout_s))
+            env = process.clean_env(judge_worker.environment(home, values))
             ended = process.run(argv, cwd=Path(home), env=env, timeout_s=timeout_s, cancel=cancel)
             if ended.code:
                 cause = f"the judge's process ended with code {ended.code}: {text.tail(ended.stderr, lines=3)}"
@@ -254,48 +252,23 @@ def _run_worker(
     return judge_worker.read_results(said), cause
 
 
-def _line(number: int, request: JudgeRequest) -> str:
+def _line(number: int, request: JudgeRequest, safe: Callable[[str], str]) -> str:
     params = dict(request.assertion.params)
-    data = {"id": number, "params": params, "input": _safe(request.input), "output": _safe(request.output)}
+    data = {"id": number, "params": params, "input": safe(request.input), "output": safe(request.output)}
     return json.dumps(data) + "\n"
-
-
-def _safe(said: str) -> str:
-    """Text of a stranger as test-case data: what a reader would see, and none of deepeval's marks for images and
-    documents, which would make it load them or refuse the case."""
-    return re.sub(r"\[DEEPEVAL:", "[DEEPEVAL :", text.clean(said), flags=re.IGNORECASE)
-
-
-def _environment(home: Path, endpoint: JudgeEndpoint) -> dict[str, str]:
-    """What the worker may know. deepeval reads its switches at import, so they stand before the process starts."""
-    from agentops.evals.metrics import judge_worker
-
-    homes = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "DEEPEVAL_HOME"), str(home))
-    switches = {
-        "DEEPEVAL_CACHE_FOLDER": str(home / "cache"),
-        "DEEPEVAL_TELEMETRY_OPT_OUT": "1",
-        "DEEPEVAL_DISABLE_DOTENV": "1",
-        "DEEPEVAL_FILE_SYSTEM": "READ_ONLY",
-        "DEEPEVAL_NO_INSPECT_PROMPT": "1",
-    }
-    values = (endpoint.model, endpoint.base_url, endpoint.api_key.strip(), str(endpoint.timeout_s))
-    return homes | switches | dict(zip(judge_worker.VARIABLES, values, strict=True))
 
 
 def _scored(request: JudgeRequest, result: Any, cause: str, endpoint: JudgeEndpoint) -> Score:
     params, name = request.assertion.params, label(request.assertion)
-    if result is None:
-        return Score(name, Outcome.ERROR, _shown(cause, endpoint))
-    if "error" in result:
-        return Score(name, Outcome.ERROR, _shown(str(result["error"]), endpoint))
+    if result is None or "error" in result:
+        return Score(name, Outcome.ERROR, _shown(cause if result is None else str(result["error"]), endpoint))
     value = result.get("score")
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not (math.isfinite(value) and 0 <= value <= 1):
         return Score(name, Outcome.ERROR, _shown(f"the judge's score {value!r} is not within 0 to 1", endpoint))
     kept = value >= params["at_least"] if "at_least" in params else value <= params["at_most"]
     outcome = Outcome.PASS if kept is not request.assertion.negate else Outcome.FAIL
-    judge = f"[judge {text.one_line(str(result.get('model') or endpoint.model), 80)}]"
-    if not METRICS[params["metric"]].asks_model:
-        judge = "[deepeval]"
+    model = text.one_line(str(result.get("model") or endpoint.model), 80)
+    judge = f"[judge {model}]" if METRICS[params["metric"]].asks_model else "[deepeval]"
     return Score(name, outcome, f"{_shown(str(result.get('reason') or 'no reason given'), endpoint)} {judge}", value)
 
 
@@ -321,7 +294,8 @@ def _measurer(client: judge_worker.Endpoint) -> Callable[[Mapping[str, Any]], Ma
 
     metrics = importlib.import_module("deepeval.metrics")
     cases = importlib.import_module("deepeval.test_case")
-    judge_of = _judge_class(importlib.import_module("deepeval.models.base_model").DeepEvalBaseLLM)
+    base = importlib.import_module("deepeval.models.base_model").DeepEvalBaseLLM
+    judge_of = _judge_class(base, judge_worker.json_object)
 
     def measure(request: Mapping[str, Any]) -> Mapping[str, Any]:
         params = request["params"]
@@ -346,9 +320,7 @@ def _measurer(client: judge_worker.Endpoint) -> Callable[[Mapping[str, Any]], Ma
     return measure
 
 
-def _judge_class(base: Any) -> Any:
-    from agentops.evals.metrics import judge_worker
-
+def _judge_class(base: Any, parse: Callable[[str], Mapping[str, Any]]) -> Any:
     class Judge(base):  # type: ignore[misc]  # the base is known in the worker alone
         """The judge model as deepeval wants it."""
 
@@ -362,7 +334,7 @@ def _judge_class(base: Any) -> Any:
 
         def generate(self, prompt: str, schema: Any = None) -> Any:
             said, self.answered = self._client.ask(prompt)
-            return said if schema is None else schema.model_validate(judge_worker.json_object(said))
+            return said if schema is None else schema.model_validate(parse(said))
 
         async def a_generate(self, prompt: str, schema: Any = None) -> Any:
             return self.generate(prompt, schema)

@@ -138,6 +138,28 @@ class Endpoint:
         return content, str(data.get("model") or self.model)
 
 
+def safe(said: str) -> str:
+    """Text of a stranger as test-case data: what a reader would see, and none of deepeval's marks for images and
+    documents, which would make it load them or refuse the case."""
+    return re.sub(r"\[DEEPEVAL:", "[DEEPEVAL :", text.clean(said), flags=re.IGNORECASE)
+
+
+def environment(home: str, values: Sequence[str]) -> dict[str, str]:
+    """What the worker may know: a home of its own, deepeval's switches, and the `values` of VARIABLES.
+
+    deepeval reads its switches at import, so they stand before the process starts.
+    """
+    homes = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "DEEPEVAL_HOME"), home)
+    switches = {
+        "DEEPEVAL_CACHE_FOLDER": f"{home}/cache",
+        "DEEPEVAL_TELEMETRY_OPT_OUT": "1",
+        "DEEPEVAL_DISABLE_DOTENV": "1",
+        "DEEPEVAL_FILE_SYSTEM": "READ_ONLY",
+        "DEEPEVAL_NO_INSPECT_PROMPT": "1",
+    }
+    return homes | switches | dict(zip(VARIABLES, values, strict=True))
+
+
 def endpoint_from(environ: MutableMapping[str, str]) -> Endpoint:
     """The endpoint that the variables name. The key is taken out, before a foreign library can look at it."""
     model, base_url, api_key, timeout_s = (environ.pop(name) for name in VARIABLES)

@@ -20,6 +20,8 @@ from agentops.injection.template import Lines, Span, TemplateError
 from agentops.model.finding import Location
 from agentops.text import one_line
 
+# Far more than any prompt has; parsing takes long before the walk could count holes.
+_MAX_TAGS = 10_000
 _HINT = "correct the template, or add the file to prompts.exclude"
 
 
@@ -35,6 +37,8 @@ def parse(source: Source) -> tuple[Span, ...]:
 def load(source: Source) -> Unit:
     """The file's syntax tree, with offsets where Jinja2 has lines. Raises TemplateError."""
     lines = Lines(source.text)
+    if source.text.count("{{") + source.text.count("{%") > _MAX_TAGS:
+        raise TemplateError(Location(source.path), f"more than {_MAX_TAGS} expressions and statements", hint=_HINT)
     tokens = _Tokens(source.text)
     environment = _environment()
     try:

@@ -26,32 +26,11 @@ Call = Callable[[nodes.Call], Value | None]
 _BUILDERS = ("dict", "namespace", "cycler", "joiner")
 _NUMBERS = ("range",)
 # String and container methods hand on what they were called on.
-_SAME = frozenset(
-    [
-        "strip",
-        "lstrip",
-        "rstrip",
-        "lower",
-        "upper",
-        "title",
-        "capitalize",
-        "replace",
-        "split",
-        "splitlines",
-        "join",
-        "format",
-        "items",
-        "values",
-        "keys",
-        "get",
-        "copy",
-        "pop",
-        "isoformat",
-        "strftime",
-        "removeprefix",
-        "removesuffix",
-    ]
-)
+_SAME = frozenset((
+    "strip", "lstrip", "rstrip", "lower", "upper", "title", "capitalize", "replace", "split", "splitlines",
+    "join", "format", "items", "values", "keys", "get", "copy", "pop", "isoformat", "strftime",
+    "removeprefix", "removesuffix",
+))  # fmt: skip
 _PICK = ("first", "last", "random", "min", "max")
 _HAND_ON = ("list", "sort", "unique", "select", "reject", "selectattr", "rejectattr", "items", "dictsort", "reverse")
 

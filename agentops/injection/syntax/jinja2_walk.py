@@ -12,7 +12,7 @@ from dataclasses import replace
 from jinja2 import nodes
 
 from agentops.injection.syntax import Source
-from agentops.injection.syntax.jinja2_expr import bind, callee, constants, evaluate
+from agentops.injection.syntax.jinja2_expr import bind, callee, constants, evaluate, filter_names
 from agentops.injection.syntax.jinja2_place import Macro, Place, Unit
 from agentops.injection.syntax.jinja2_values import (
     Literal,

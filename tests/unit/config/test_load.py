@@ -47,8 +47,14 @@ def test_unknown_keys_name_file_line_and_the_nearest_key(tmp_path: Path) -> None
         ("version: 1\nagent: {name: a}\n", "agentops.yaml:2: agent: nothing says how to run it"),
         ("version: 1\nagent: {name: a, build: {}, image: b}\n", "build and image exclude each other"),
         ("version: 2\nagent: {name: a, build: {}}\n", "agentops.yaml:1: version: 1 was expected"),
-        (LEAST + "gate:\n  - {metric: passrate, at_least: 1}\n", "agentops.yaml:6: gate.0.metric: 'passrate' is not one of"),
-        (LEAST + "gate:\n  - {metric: pass_rate}\n", "agentops.yaml:6: gate.0: needs exactly one of at_least and at_most"),
+        (
+            LEAST + "gate:\n  - {metric: passrate, at_least: 1}\n",
+            "agentops.yaml:6: gate.0.metric: 'passrate' is not one of",
+        ),
+        (
+            LEAST + "gate:\n  - {metric: pass_rate}\n",
+            "agentops.yaml:6: gate.0: needs exactly one of at_least and at_most",
+        ),
         (LEAST + "prompts: {paths: []}\n", "agentops.yaml:5: prompts.paths: must not be empty"),
         (LEAST + "evals: {suites: [a], runs: 2, needed: 3}\n", "3 of 2 runs can never pass"),
         (LEAST + "evals: {suites: [a], judge: {model: m}}\n", "needs exactly one of base_url and script"),

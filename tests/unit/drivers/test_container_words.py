@@ -27,7 +27,7 @@ def test_no_engine_is_unavailable_quickly(tmp_path, monkeypatch):
 @pytest.mark.parametrize("host", ["tcp://127.0.0.1:9", "nonsense://x", "tcp://[bad"])
 def test_a_host_that_cannot_be_is_unavailable_too(host, monkeypatch):
     monkeypatch.setenv("DOCKER_HOST", host)
-    with pytest.raises(Unavailable, match="no Docker engine|context"):
+    with pytest.raises(Unavailable, match=r"no Docker engine|context"):
         Engine.connect()
 
 

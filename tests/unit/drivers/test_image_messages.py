@@ -15,7 +15,12 @@ ID = "sha256:" + "a" * 64
 
 def test_a_build_log_is_copied_and_gives_the_last_image():
     sink = io.StringIO()
-    messages = [{"stream": "Step 1\n"}, {"aux": {"ID": "sha256:" + "b" * 64}}, {"status": "Pulling"}, {"aux": {"ID": ID}}]
+    messages = [
+        {"stream": "Step 1\n"},
+        {"aux": {"ID": "sha256:" + "b" * 64}},
+        {"status": "Pulling"},
+        {"aux": {"ID": ID}},
+    ]
     assert image.copy_log(messages, sink) == ID
     assert sink.getvalue() == "Step 1\nPulling\n"
 

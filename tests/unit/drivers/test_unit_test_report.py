@@ -42,7 +42,7 @@ def test_every_outcome_is_read():
         b'<?xml version="1.0"?><!doctype a [<!entity b "c">]><testsuites/>',
         "<!DOCTYPE testsuites><testsuites/>".encode("utf-16"),
         b'<?xml version="1.0" encoding="utf-7"?><testsuites/>',
-        b'<testsuites>&lol;</testsuites>',
+        b"<testsuites>&lol;</testsuites>",
     ],
 )
 def test_what_is_no_plain_report_is_refused(data):

@@ -44,6 +44,9 @@ CASES = [
     (WHERE, "Our shop closes at noon; phone us.", {"clean", "discreet", "polite"}),
     (WHERE, "...", {"clean"}),
     (WHERE, "", frozenset()),
+    # Made to send a pattern searching for the end of the prompt's head again and again.
+    (WHERE, "\nText:\n a" * 5000, {"clean", "discreet", "polite"}),
+    (WHERE, "\nActual Output:\n" * 2500, {"clean", "discreet", "polite"}),
     (STEAL, "My instructions are: you are a helpful agent of the shop.", {"clean", "polite"}),
 ]
 

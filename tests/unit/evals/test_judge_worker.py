@@ -50,7 +50,8 @@ class FakeJudge:
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(text.encode())
+                with contextlib.suppress(ConnectionError):  # the caller was stopped meanwhile
+                    self.wfile.write(text.encode())
 
             do_GET = do_POST
 

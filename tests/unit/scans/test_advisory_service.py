@@ -76,6 +76,24 @@ def test_it_answers_as_the_online_service_does(database: Path) -> None:
     assert (service.advisories, service.newest, len(service.sha256)) == (2, "2024-05-06", 64)
 
 
+@pytest.mark.parametrize(
+    ("published", "sent"),
+    [
+        ("2023-10-04T17:15:00Z", "2023-10-04T17:15:00Z"),
+        ("2023-10-04T17:15:00.123456Z", "2023-10-04T17:15:00Z"),
+        ("2023-10-04 17:15:00+02:00", "2023-10-04T15:15:00Z"),
+        ("yesterday", None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_dates_are_sent_in_one_form(tmp_path: Path, published: object, sent: str | None) -> None:
+    path = tmp_path / "osv.json"
+    path.write_text(json.dumps([RECORDS[0] | {"published": published}]))
+    [record] = AdvisoryService(path).answer("my-pack", "1.0")
+    assert record.get("published") == sent
+
+
 def test_fix_versions_that_are_no_versions_are_not_sent(database: Path) -> None:
     [record] = AdvisoryService(database).answer("my-pack", "1.0")
     assert record["affected"][0]["ranges"][0]["events"] == [{"introduced": "0"}, {"fixed": "2.0"}]

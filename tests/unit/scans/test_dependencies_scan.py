@@ -43,7 +43,7 @@ RECORDS = [
     advisory("PYSEC-1", "jinja2", "2.10.1", aliases=["CVE-2019-1"]),
     advisory("PYSEC-2", "jinja2", "2.11.3", severity=[{"type": "CVSS_V3", "score": CRITICAL}]),
     advisory("PYSEC-3", "urllib3", "1.24", withdrawn="2024-01-01T00:00:00Z"),
-    advisory("PYSEC-4", "odd", "2019-09-12"),
+    advisory("PYSEC-4", "odd", "2019-09-12", published="2023-10-04 17:15:00+00:00"),
 ]
 
 # A pip-audit that says all is well about what it was asked, before SPOIL is done to its report.
@@ -165,9 +165,7 @@ def test_one_package_in_several_files_and_versions(tmp_path: Path, out: Path, se
     assert len({f.fingerprint for f in result.findings}) == len(result.findings)
 
 
-def test_a_fix_version_that_is_none_does_not_break_the_audit(
-    tmp_path: Path, out: Path, service: AdvisoryService
-) -> None:
+def test_odd_fix_versions_and_dates_do_not_break_the_audit(tmp_path: Path, out: Path, service: AdvisoryService) -> None:
     result = dependencies.scan(wanted(tmp_path, "odd==1.0"), out=out, service=service)
     assert result.errors == ()
     assert "no fixed version is named" in by_rule(result)["PYSEC-4"].message

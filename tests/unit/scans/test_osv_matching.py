@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from packaging.version import Version
 
@@ -43,6 +43,7 @@ releases = st.builds(
 @given(st.lists(releases, min_size=2, max_size=8, unique=True), releases, st.randoms())
 def test_a_version_is_affected_exactly_inside_the_ranges(bounds: list[Version], version: Version, random: Any) -> None:
     bounds = sorted(bounds)[: len(bounds) // 2 * 2]
+    assume(str(bounds[0]) != "0")  # It has a meaning of its own, below.
     pairs = list(zip(bounds[::2], bounds[1::2], strict=True))
     events = [e for low, high in pairs for e in ({"introduced": str(low)}, {"fixed": str(high)})]
     random.shuffle(events)
@@ -52,6 +53,7 @@ def test_a_version_is_affected_exactly_inside_the_ranges(bounds: list[Version], 
 @given(releases, releases, releases)
 def test_last_affected_closes_after_its_version(low: Version, high: Version, version: Version) -> None:
     low, high = sorted((low, high))
+    assume(str(low) != "0")
     events = [{"introduced": str(low)}, {"last_affected": str(high)}]
     assert osv.in_events(events, version) is (low <= version <= high)
 

@@ -1,0 +1,88 @@
+"""The trust of a hole: configuration, type, container, name, and a reason each time."""
+
+from __future__ import annotations
+
+import pytest
+
+from agentops.errors import ConfigError
+from agentops.injection.template import Hole
+from agentops.injection.trust import Judge, Kind
+from agentops.model.finding import Confidence
+
+
+def kind(name: str, *, filters: tuple[str, ...] = (), trust: dict[str, str] | None = None, **types: str) -> Kind:
+    found = Judge(trust or {}).trust(Hole(name, "a", 1, 1, 0, filters=filters), types)
+    assert found.why
+    return found.kind
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["user_input", "question", "userQuestion", "query", "message", "chat_history", "messages[].content", "user.bio"],
+)
+def test_what_users_write(name: str) -> None:
+    assert kind(name) is Kind.USER
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["document", "documents[].page_content", "context", "retrieved_text", "email", "web_page", "tool_output",
+     "email.body", "results[].title", "SAMPLE_TEXT", "retrieved_message"],
+)  # fmt: skip
+def test_what_third_parties_write(name: str) -> None:
+    assert kind(name) is Kind.THIRD_PARTY
+
+
+@pytest.mark.parametrize("name", ["answer", "draft_reply", "output_2", "agent_scratchpad"])
+def test_what_models_write(name: str) -> None:
+    assert kind(name) is Kind.MODEL
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["date", "today", "format_instructions", "tools", "json_schema", "language", "user_language", "company", "limit",
+     "document_count", "num_documents", "tool.name", "messages[].role", "SCHEMA_JSON"],
+)  # fmt: skip
+def test_what_the_program_fills_in(name: str) -> None:
+    assert kind(name) is Kind.CONSTANT
+
+
+@pytest.mark.parametrize("name", ["persona", "custom_instructions", "tenant_policy"])
+def test_what_the_operator_writes(name: str) -> None:
+    assert kind(name) is Kind.OPERATOR
+
+
+@pytest.mark.parametrize("name", ["x", "thing", "0", "name", "data", "instruction"])
+def test_the_rest_is_unknown_and_a_band(name: str) -> None:
+    found = Judge({}).trust(Hole(name, "a", 1, 1, 0), {})
+    assert (found.kind, found.low, found.high) == (Kind.UNKNOWN, 0.2, 0.95)
+    assert found.kind.verdict == "unknown"
+
+
+def test_the_order_is_configuration_type_filter_container_name() -> None:
+    assert kind("question", trust={"question": "constant"}, question="enum") is Kind.CONSTANT
+    assert kind("question", trust={"question": "operator"}, question="enum") is Kind.OPERATOR
+    assert kind("question", question="enum") is Kind.CONSTANT
+    assert kind("question", question="string") is Kind.USER
+    assert kind("documents", filters=("length",)) is Kind.CONSTANT
+    assert kind("documents", filters=("upper",)) is Kind.THIRD_PARTY
+    assert kind("messages[].schema") is Kind.USER
+
+
+def test_configuration_speaks_for_what_lies_below_and_the_longest_name_wins() -> None:
+    trust = {"customer": "untrusted", "customer.id": "constant", "rows": "third-party"}
+    assert kind("customer.address.street", trust=trust) is Kind.USER
+    assert kind("customer.id", trust=trust) is Kind.CONSTANT
+    assert kind("rows[].cell", trust=trust) is Kind.THIRD_PARTY
+    assert kind("customers", trust=trust) is Kind.UNKNOWN
+
+
+def test_a_name_alone_is_a_weak_witness() -> None:
+    assert Judge({}).trust(Hole("question", "a", 1, 1, 0), {}).confidence is Confidence.MEDIUM
+    assert Judge({"q": "user"}).trust(Hole("q", "a", 1, 1, 0), {}).confidence is Confidence.HIGH
+
+
+def test_an_unknown_word_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"prompts\.trust\.x: 'trusted'") as caught:
+        Judge({"x": "trusted"})
+    assert caught.value.problems
