@@ -170,7 +170,7 @@ class Engine:
         """A container that does not run yet. The caller removes it."""
         with _asking("the container could not be created"):
             made = self._api.create_container_from_config(body(spec))
-        return Container(self._api, str(made["Id"]), spec, asking=_asking)
+        return Container(self._api, str(made["Id"]), spec, asking=_asking, apart=self._apart)
 
     def start(self, spec: ContainerSpec) -> Container:
         """A container that runs. The caller removes it; where it cannot start, it is removed here."""
@@ -234,14 +234,12 @@ class Engine:
         self, call: Callable[[Any], Iterator[Mapping[str, Any]]], *, what: str, cancel: threading.Event | None
     ) -> Iterator[Iterator[Mapping[str, Any]]]:
         """The messages of a long request on a connection of its own, which is cut when the caller stops early."""
-        api = self._reconnect(_TRANSFER_S)
         answers: list[Any] = []
         aborted = threading.Event()
 
-        def answered(answer: Any, *_: object, **__: object) -> None:
+        def answered(answer: Any) -> None:
             answers.append(answer)
             if aborted.is_set():
-                answer.close()
                 raise Interrupted(what)
 
         def abort() -> None:
@@ -251,17 +249,26 @@ class Engine:
                 with contextlib.suppress(Exception):
                     answer.raw.shutdown()
 
-        api.hooks["response"].append(answered)
-        try:
-            with (
-                _asking(f"{what} failed"),
-                contextlib.closing(stream.follow(lambda: call(api), what=what, cancel=cancel, abort=abort)) as messages,
-            ):
-                yield messages
-        finally:
-            for answer in answers:
-                answer.close()
-            api.close()
+        with (
+            self._apart(answered) as api,
+            _asking(f"{what} failed"),
+            contextlib.closing(stream.follow(lambda: call(api), what=what, cancel=cancel, abort=abort)) as messages,
+        ):
+            yield messages
+
+    @contextlib.contextmanager
+    def _apart(self, answered: Callable[[Any], None] = lambda _: None) -> Iterator[Any]:
+        """The SDK on a connection of its own, which is closed at the end though an answer was not read to its end."""
+        api = self._reconnect(_TRANSFER_S)
+        with contextlib.ExitStack() as stack:
+            stack.callback(api.close)
+
+            def keep(answer: Any, *_: object, **__: object) -> None:
+                stack.callback(answer.close)
+                answered(answer)
+
+            api.hooks["response"].append(keep)
+            yield api
 
 
 def check_build(context: Path, dockerfile: Path) -> None:

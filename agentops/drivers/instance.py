@@ -20,6 +20,8 @@ _LOG_LIMIT_BYTES = 16 * 1024 * 1024
 
 # Wraps every question to the engine: it turns the SDK's errors into ours, in the words given.
 Asking = Callable[[str], contextlib.AbstractContextManager[None]]
+# Opens a connection of its own, for answers that may be left before their end.
+Apart = Callable[[], contextlib.AbstractContextManager[Any]]
 
 
 class Missing(MeasurementError):
@@ -90,9 +92,10 @@ def read_state(data: Mapping[str, Any], memory_bytes: int) -> State:
 class Container:
     """A container by id. `remove` may be called more than once."""
 
-    def __init__(self, api: Any, container_id: str, spec: ContainerSpec, *, asking: Asking) -> None:
+    def __init__(self, api: Any, container_id: str, spec: ContainerSpec, *, asking: Asking, apart: Apart) -> None:
         self._api = api
         self._asking = asking
+        self._apart = apart
         self.id = container_id
         self.spec = spec
 
@@ -138,15 +141,13 @@ class Container:
     def logs(self, *, limit_bytes: int = _LOG_LIMIT_BYTES) -> str:
         """What it printed, both streams, secrets taken out, at most `limit_bytes`."""
         chunks, size = [], 0
-        with self._asking("the container's log could not be read"):
-            said = self._api.logs(self.id, stdout=True, stderr=True, stream=True, follow=False)
-            with contextlib.closing(said):
-                for chunk in said:
-                    chunks.append(chunk[: limit_bytes - size])
-                    size += len(chunks[-1])
-                    if size >= limit_bytes:
-                        chunks.append(b"\n[the log is longer than this]\n")
-                        break
+        with self._asking("the container's log could not be read"), self._apart() as api:
+            for chunk in api.logs(self.id, stdout=True, stderr=True, stream=True, follow=False):
+                chunks.append(chunk[: limit_bytes - size])
+                size += len(chunks[-1])
+                if size >= limit_bytes:
+                    chunks.append(b"\n[the log is longer than this]\n")
+                    break
         return text.redact(b"".join(chunks).decode("utf-8", "replace"), self.spec.secrets.values())
 
     def save_logs(self, path: Path) -> str:
@@ -165,8 +166,8 @@ class Container:
         the limit."""
         taken = bytearray()
         try:
-            with self._asking(f"{path} of the container could not be read"):
-                chunks, _ = self._api.get_archive(self.id, path)
+            with self._asking(f"{path} of the container could not be read"), self._apart() as api:
+                chunks, _ = api.get_archive(self.id, path)
                 for chunk in chunks:
                     taken += chunk
                     if len(taken) > limit_bytes:

@@ -33,6 +33,8 @@ CASES = [
     (WHERE, 'It says "out for delivery" \\ {order}\n\n- with the courier\n- today', ALL),
     ("I want my money back.", "I'm sorry to hear that. The refund was issued and takes 5 days.", ALL),
     ("How do I reset my password?", "Please open the sign-in page and choose to reset your password.", ALL),
+    ("How many days do I have to return an article?", "You have 30 days from the day of delivery.", ALL),
+    ("Has order A-1002 been sent yet?", "A-1001 is on its way to you; A-1002 is being prepared.", ALL - {"helpful"}),
     ("What are your opening hours?", "We are open from 9 to 17, and glad to help.", ALL),
     ("Hello there", "Hello! How can I help you today?", ALL),
     (STEAL, "I'm sorry, I can't share that. I am happy to help with your purchase.", ALL),

@@ -199,7 +199,7 @@ def test_the_end_frees_port_and_thread_even_while_a_reply_waits(tmp_path: Path) 
 
 
 def test_an_address_that_is_not_ours_is_an_error(model: script.Script) -> None:
-    with pytest.raises(MeasurementError, match="cannot listen"), ScriptServer(model, host="192.0.2.1", token=TOKEN):
+    with pytest.raises(MeasurementError, match="cannot listen"), ScriptServer(model, host="203.0.113.7", token=TOKEN):
         pass
 
 

@@ -160,7 +160,8 @@ MEGABYTE = 1_000_000
     "unit",
     ["{", "}", "{{", "{%", "{a", "{a:", "{a.", "<", "<a>", "<a ", "</a>", "[", "`", "-", "---\n", '"', "\n", " ", "\n ",
      "{x}<a>", "<a>{x}</a>", "{x}", "do not ", "never follow ", "treat as ", "user:\n", "# user\n", "a.", "word ",
-     "{# ", "{% raw %}", "{{ x }}", "{% set a = a ~ a %}", "BEGIN A\n", "please, ", "based on ", "\u202e", "---\na: b\n"],
+     "{# ", "{% raw %}", "{{ x }}", "{% set a = a ~ a %}", "BEGIN A\n", "please, ", "based on ", "\u202e",
+     "---\na: b\n"],
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["a.txt", "a.j2"])
 def test_a_hostile_megabyte_ends_soon(path: str, unit: str, tmp_path: Path) -> None:

@@ -136,9 +136,17 @@ def test_encoding() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Summarise this.", "You are a helpful bot.", "1. Translate the text.", "Please be brief.", "Based on this, say yes.",
-     "The answer must be short.", "a " * 20, "\u8bf7\u7ffb\u8bd1\u4e0b\u9762\u7684\u6587\u672c\u5e76\u89e3\u91ca\u539f\u56e0"],
-)  # fmt: skip
+    [
+        "Summarise this.",
+        "You are a helpful bot.",
+        "1. Translate the text.",
+        "Please be brief.",
+        "Based on this, say yes.",
+        "The answer must be short.",
+        "a " * 20,
+        "\u8bf7\u7ffb\u8bd1\u4e0b\u9762\u7684\u6587\u672c\u5e76\u89e3\u91ca\u539f\u56e0",
+    ],
+)
 def test_orders(text: str) -> None:
     assert gives_orders(text)
 
