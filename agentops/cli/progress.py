@@ -99,7 +99,7 @@ def _counts(event: Progress) -> str:
     if event.failed:
         parts.append(f"{event.failed} failed")
     if event.errors:
-        parts.append(f"{event.errors} without an answer")
+        parts.append(f"{event.errors} not measured")
     return ", ".join(parts)
 
 

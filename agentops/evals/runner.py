@@ -118,7 +118,8 @@ async def _watch(cancel: threading.Event) -> None:
 def _note(state: _State, attempt: Attempt, trouble: Callable[[], str | None]) -> None:
     """Count, and decide whether the target is gone."""
     state.failed += attempt.outcome is Outcome.FAIL
-    state.errors += attempt.outcome is Outcome.ERROR
+    # Without an error it only waits for its judge.
+    state.errors += attempt.error != ""
     if attempt.answer is not None:
         state.silent = 0
         return

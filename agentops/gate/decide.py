@@ -33,12 +33,13 @@ def decide(run: RunResult, policy: Policy) -> Verdict:
     asked = [c for c in policy.criteria if in_scope & set(stages_of(c))]
     unmeasured = [r for name in run.scope.stages if (r := _measured(run.stage(name), name, policy.allowance))]
     excused = {r.metric for r in unmeasured if r.warned}
-    judged = [_allowed(judge(run, c), policy.allowance) for c in asked if not _excused(run, stages_of(c), excused)]
+    judged = [_allowed(judge(run, c), policy.allowance, excused=_excused(run, stages_of(c), excused)) for c in asked]
     results = (*unmeasured, *judged)
     outcome = worst(r.outcome for r in results if not r.warned) if results else Outcome.ERROR
     if results and all(r.warned for r in results):
         outcome = Outcome.ERROR
-    warnings = tuple(_warning(r, policy.environment) for r in results if r.warned)
+    told = [*unmeasured, *(r for r in judged if r.outcome is Outcome.INCONCLUSIVE)]
+    warnings = tuple(_warning(r, policy.environment) for r in told if r.warned)
     evals = run.stage("evals")
     return Verdict(
         run_id=run.id,
@@ -83,9 +84,9 @@ def _excused(run: RunResult, stages: tuple[str, ...], excused: set[str]) -> bool
     return nothing and set(scoped) <= excused
 
 
-def _allowed(result: CriterionResult, allowance: Allowance) -> CriterionResult:
+def _allowed(result: CriterionResult, allowance: Allowance, *, excused: bool) -> CriterionResult:
     if result.outcome is not Outcome.INCONCLUSIVE:
-        return result
+        return replace(result, warned=excused)
     if allowance.inconclusive == "fail":
         return replace(result, outcome=Outcome.FAIL, reason=f"{result.reason} (inconclusive counts as failed here)")
     return replace(result, warned=allowance.inconclusive == "warn")

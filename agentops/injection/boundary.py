@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from agentops.injection.template import Boundary, BoundaryKind, Hole
 from agentops.injection.wording import gives_orders
 
 # What holds more text of the template's own than this is a layout of the prompt, not a mark around a hole.
 _MOST_INSIDE = 2_000
+# So many nested tags around a hole are looked at.
+_MOST_AROUND = 6
 
 _TAG = re.compile(r"[<\[](/?)([A-Za-z_\x00][\w.:\x00-]{0,63})((?:\s[^<>\[\]\n]{0,200})?)[>\]]")
 _INLINE_HTML = frozenset((
@@ -49,9 +52,10 @@ def boundaries(text: str, holes: tuple[tuple[int, Hole], ...]) -> tuple[Boundary
     names = dict(holes)
     found: list[Boundary | None] = [None] * len(holes)
     for pairs in (_tags(text, names), _mark_lines(text, names), _fences(text)):
-        for number, pair in _around(pairs, [at for at, _ in holes]):
-            if _only_data(text, pair):
-                found[number] = _better(found[number], pair.boundary)
+        data = {n: pair for n, pair in enumerate(pairs) if _only_data(text, pair)}
+        for number, around in _around(data, [at for at, _ in holes]):
+            outer = tuple(pair.boundary.name for pair in around[1:] if pair.boundary.kind is not BoundaryKind.GENERIC)
+            found[number] = _better(found[number], replace(around[0].boundary, outer=outer))
     for number, (at, hole) in enumerate(holes):
         found[number] = _better(found[number], _beside(text, at, number, holes))
         found[number] = _better(found[number], _quoted(text, at))
@@ -122,9 +126,9 @@ def _fences(text: str) -> list[_Pair]:
     return pairs
 
 
-def _around(pairs: list[_Pair], holes: list[int]) -> Iterable[tuple[int, _Pair]]:
-    """For each hole that lies in a pair, the innermost one."""
-    events = sorted([(p.start, 1, n) for n, p in enumerate(pairs)] + [(p.end, 0, n) for n, p in enumerate(pairs)])
+def _around(pairs: dict[int, _Pair], holes: list[int]) -> Iterable[tuple[int, list[_Pair]]]:
+    """For each hole that lies in pairs, the innermost few of them, innermost first."""
+    events = sorted([(p.start, 1, n) for n, p in pairs.items()] + [(p.end, 0, n) for n, p in pairs.items()])
     around: dict[int, None] = {}
     at = 0
     for number, hole in enumerate(holes):
@@ -136,7 +140,7 @@ def _around(pairs: list[_Pair], holes: list[int]) -> Iterable[tuple[int, _Pair]]
                 around.pop(pair, None)
             at += 1
         if around:
-            yield number, pairs[next(reversed(around))]
+            yield number, [pairs[n] for n in islice(reversed(around), _MOST_AROUND)]
 
 
 def _only_data(text: str, pair: _Pair) -> bool:
@@ -168,5 +172,5 @@ def _escaped(boundary: Boundary | None, hole: Hole) -> Boundary | None:
     if any(f in QUOTING for f in hole.filters):
         return Boundary(BoundaryKind.UNFORGEABLE, boundary.name if boundary else "quoted literal")
     if boundary and boundary.kind is BoundaryKind.NAMED and any(f in ESCAPING for f in hole.filters):
-        return Boundary(BoundaryKind.UNFORGEABLE, boundary.name)
+        return replace(boundary, kind=BoundaryKind.UNFORGEABLE)
     return boundary

@@ -46,7 +46,7 @@ def look(template: Template) -> tuple[Seen, ...]:
     """Every message with the mitigations of its holes; the holes carry their boundary."""
     read = [_read(message) for message in template.messages]
     declarations = [s for r in read for s in r.sentences if s.kind is Kind.DECLARATION]
-    marks = {_tag(h) for r in read for _, h in r.holes}
+    marks = {tag for r in read for _, h in r.holes for tag in _tags(h)}
     named = [s.tags - {"*"} | s.words & marks for s in declarations]
     # A declaration for one tag says nothing about what stands elsewhere; one that names none speaks of everything.
     general = not all(named)
@@ -109,11 +109,14 @@ def _starts(found: Sequence[Sentence], kind: Kind) -> tuple[int, ...]:
 
 
 def _declared(hole: Hole, *, general: bool, any_marks: bool, tags: frozenset[str]) -> Declared:
-    if hole.boundary is not None and (any_marks or _tag(hole) in tags):
+    if hole.boundary is not None and (any_marks or _tags(hole) & tags):
         return Declared.BY_NAME
     return Declared.GENERAL if general else Declared.NO
 
 
-def _tag(hole: Hole) -> str:
-    """The name by which a declaration would call the marks: `data` for `<data-{nonce}>` too."""
-    return hole.boundary.name.split("{")[0].rstrip("-_:. ").lower() if hole.boundary else ""
+def _tags(hole: Hole) -> frozenset[str]:
+    """The names by which a declaration would call the marks around a hole: `data` for `<data-{nonce}>` too."""
+    if hole.boundary is None:
+        return frozenset()
+    names = (hole.boundary.name, *hole.boundary.outer)
+    return frozenset(name.split("{")[0].rstrip("-_:. ").lower() for name in names)

@@ -37,10 +37,12 @@ class BoundaryKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """The marks around a hole. `name` is the tag, or a word such as "fence" where the marks have no name."""
+    """The marks around a hole. `name` is the tag, or a word such as "fence" where the marks have no name; `outer` are
+    the tags around those marks, innermost first, which a declaration may name as well."""
 
     kind: BoundaryKind
     name: str
+    outer: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def render(run: RunResult, verdict: Verdict, *, width: int = 80, colour: bool = 
         _head(run, width),
         _stages(run, width),
         _gate(verdict, width),
-        _failed_criteria(verdict, width),
+        _failed_criteria(run, verdict, width),
         _stage_errors(run, width),
         _failed_cases(run, width),
         _findings(run, width),
@@ -121,8 +121,8 @@ def _word(result: CriterionResult) -> Span:
     return Span(summary.outcome_word(result.outcome), _STYLES[result.outcome])
 
 
-def _failed_criteria(verdict: Verdict, width: int) -> list[Line]:
-    failed = summary.failed_criteria(verdict)
+def _failed_criteria(run: RunResult, verdict: Verdict, width: int) -> list[Line]:
+    failed = summary.told_criteria(run, verdict)
     lines = _title("Criteria that did not pass", width) if failed else []
     for result in failed:
         lines += entries([Entry((_word(result), Span(said(result.name, 120), Style.STRONG)))], width)
@@ -200,7 +200,7 @@ def _aside(run: RunResult, verdict: Verdict, width: int) -> list[Line]:
         ("not gated", [", ".join(verdict.not_gated)] if verdict.not_gated else []),
         ("out of scope", [", ".join(verdict.out_of_scope)] if verdict.out_of_scope else []),
         ("left out", [f"{s.name}: {what}" for s in run.stages for what in s.counts.skipped]),
-        ("note", [f"{s.name}: {notice}" for s in run.stages for notice in s.notices]),
+        ("note", summary.other_notices(run)),
         ("warning", list(verdict.warnings)),
         ("no record", list(verdict.not_recordable)),
     ]

@@ -144,6 +144,18 @@ def failed_criteria(verdict: Verdict) -> list[CriterionResult]:
     return sorted(bad, key=lambda r: (r.warned and r.outcome is not Outcome.FAIL, _BAD.index(r.outcome)))
 
 
+def told_criteria(run: RunResult, verdict: Verdict) -> list[CriterionResult]:
+    """The criteria that did not pass and are worth telling apart from the stages' errors: an ERROR only repeats
+    those, where there are any."""
+    told_elsewhere = bool(stage_errors(run))
+    return [r for r in failed_criteria(verdict) if not (told_elsewhere and r.outcome is Outcome.ERROR)]
+
+
+def other_notices(run: RunResult) -> list[str]:
+    """What stages said that does not stand at the head of the report already."""
+    return [f"{s.name}: {n}" for s in run.stages for n in s.notices if n not in run.notices]
+
+
 def missing_stages(run: RunResult) -> tuple[str, ...]:
     """Stages that the run set out to measure and that left no result."""
     there = {s.name for s in run.stages}

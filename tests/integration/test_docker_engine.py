@@ -449,9 +449,11 @@ def test_a_push_gives_the_digest_of_the_registry(engine, build, registry):
     built = build(BASE + f"RUN echo {uuid.uuid4()} > /unique\n")
     repository = f"{registry}/agentops-push-test"
     engine.tag(built.id, repository, "one")
-    digest = engine.push(repository, "one")
-    found = engine.inspect(f"{repository}@{digest}")
-    subprocess.run(["docker", "image", "rm", f"{repository}:one"], capture_output=True, check=False)
+    try:
+        digest = engine.push(repository, "one")
+        found = engine.inspect(f"{repository}@{digest}")
+    finally:
+        subprocess.run(["docker", "image", "rm", f"{repository}:one"], capture_output=True, check=False)
     assert found is not None
     assert found.id == built.id
     assert found.digest(f"{repository}:one") == digest
