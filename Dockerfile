@@ -11,7 +11,7 @@ COPY prompts/ ./prompts/
 COPY examples/support_agent/support_agent/ ./support_agent/
 # Compiled now: the file system is read-only when the agent runs.
 RUN python -m compileall -q support_agent
-ENV PROMPTS_DIR=/app/prompts PORT=8080
+ENV PROMPTS_DIR=/app/prompts HOST=0.0.0.0 PORT=8080
 USER 10001:10001
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
@@ -22,11 +22,12 @@ FROM agent AS agent-test
 USER 0
 COPY examples/support_agent/requirements-test.lock ./
 RUN pip install --require-hashes -r requirements-test.lock
-COPY examples/support_agent/pytest.ini ./
-COPY examples/support_agent/tests/ ./tests/
+# At the same place as in the repository, so that one command runs them in both.
+COPY examples/support_agent/pytest.ini ./examples/support_agent/
+COPY examples/support_agent/tests/ ./examples/support_agent/tests/
 USER 10001:10001
 HEALTHCHECK NONE
-CMD ["python", "-m", "pytest", "tests", "-q", "-p", "no:cacheprovider"]
+CMD ["python", "-m", "pytest", "examples/support_agent/tests", "-q", "-p", "no:cacheprovider"]
 
 FROM ${BASE} AS agentops
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1

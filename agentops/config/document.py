@@ -19,12 +19,18 @@ from typing import Any
 import yaml
 
 from agentops.errors import ConfigError
+from agentops.text import one_line
 
 MAX_BYTES = 16 * 1024 * 1024
 _MAX_DEPTH = 40
-_SHOWN = 12
+_MOST = 12
 
 Keys = tuple[str | int, ...]
+
+_TYPES = {
+    "string": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false",
+    "object": "a mapping", "array": "a list", "null": "empty",
+}  # fmt: skip
 
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -95,9 +101,9 @@ def check(document: Document, schema: str) -> None:
     errors = Draft202012Validator(load_schema(schema)).iter_errors(document.data)
     problems = sorted((p for error in errors for p in _explain(document, error)), key=_line)
     if problems:
-        shown = problems[:_SHOWN]
-        if len(problems) > _SHOWN:
-            shown.append(f"and {len(problems) - _SHOWN} more")
+        shown = problems[:_MOST]
+        if len(problems) > _MOST:
+            shown.append(f"and {len(problems) - _MOST} more")
         raise ConfigError(shown[0], problems=tuple(shown), hint=f"see docs/configuration.md or the schema {schema}")
 
 
@@ -196,6 +202,20 @@ def _line(problem: str) -> int:
     return int(found[1]) if found else 0
 
 
+def _branch(error: Any) -> list[Any]:
+    """The errors of the one form that was meant, going by its type; nothing where that does not show."""
+    branches: dict[int, list[Any]] = {}
+    for inner in error.context:
+        branches.setdefault(inner.schema_path[0], []).append(inner)
+    depth = len(error.absolute_path)
+    of_type = [
+        errors
+        for errors in branches.values()
+        if not any(e.validator in ("type", "enum") and len(e.absolute_path) == depth for e in errors)
+    ]
+    return of_type[0] if len(of_type) == 1 else []
+
+
 def _explain(document: Document, error: Any) -> list[str]:
     """One validation error as lines for people: place, key, what is wrong, what was meant."""
     keys: Keys = tuple(error.absolute_path)
@@ -213,8 +233,20 @@ def _explain(document: Document, error: Any) -> list[str]:
         known = [str(v) for v in error.validator_value]
         asked = str(error.instance)
         return [f"{place}: {prefix}{asked!r} is not one of {', '.join(known)}{nearest(asked, known)}"]
-    if error.validator in ("oneOf", "anyOf") and "description" in error.schema:
-        return [f"{place}: {prefix}{error.schema['description']}"]
+    if error.validator == "anyOf":
+        meant = _branch(error)
+        if meant:
+            return [line for inner in meant for line in _explain(document, inner)]
+        return [f"{place}: {prefix}{error.schema.get('description', 'fits none of the forms that are allowed here')}"]
+    if error.validator == "type":
+        kinds = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+        return [f"{place}: {prefix}must be {' or '.join(_TYPES[k] for k in kinds)}, not {_shown(error.instance)}"]
+    if error.validator == "const":
+        return [f"{place}: {prefix}must be {error.validator_value}, not {_shown(error.instance)}"]
     if error.validator in ("minItems", "minProperties"):
         return [f"{place}: {prefix}must not be empty"]
     return [f"{place}: {prefix}{error.message[:300]}"]
+
+
+def _shown(value: Any) -> str:
+    return one_line(json.dumps(value, ensure_ascii=False, default=str), 60)

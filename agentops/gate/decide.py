@@ -118,7 +118,11 @@ def _line(run: RunResult, outcome: Outcome, results: Sequence[CriterionResult], 
 
 def _not_gated(run: RunResult, policy: Policy) -> tuple[str, ...]:
     asked = {c.metric for c in policy.criteria}
-    return tuple(f"{name} {value:.4g}" for s in run.stages for name, value in s.values.items() if name not in asked)
+    return tuple(f"{name} {_number(value)}" for s in run.stages for name, value in s.values.items() if name not in asked)
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _not_recordable(run: RunResult, outcome: Outcome, warnings: Sequence[str]) -> tuple[str, ...]:

@@ -66,8 +66,7 @@ def _sections(run: RunResult, verdict: Verdict) -> list[Section]:
     gate = summary.failed_criteria(verdict)
     gate += [r for r in verdict.results if r not in gate]
     errors = [
-        _item(f"**{_md(n)}**: {_md(e.message or summary.NO_REASON)}", e.hint)
-        for n, e in summary.stage_errors(run)
+        _item(f"**{_md(n)}**: {_md(e.message or summary.NO_REASON)}", e.hint) for n, e in summary.stage_errors(run)
     ]
     return [
         _table(1, "Gate", ("outcome", "criterion", "observed", "interval", "bound"), (_criterion(r) for r in gate)),

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentops.agents.http import OpenAIChatAgent
 from agentops.contracts import Bench
@@ -27,6 +28,9 @@ from agentops.model.outcome import Outcome
 from agentops.model.run import Counts, StageResult
 from agentops.model.settings import Agent, Evals, Judge
 from agentops.stages import target
+
+if TYPE_CHECKING:
+    from agentops.gateway.script import Script
 
 # The judge looks at many answers with one process; each answer gets its share of time.
 _JUDGE_START_S = 30.0
@@ -181,10 +185,10 @@ class EvalsStage:
         )
 
 
-def _load_script(path: Path):  # type: ignore[no-untyped-def]
-    from agentops.gateway import script
+def _load_script(path: Path) -> Script:
+    from agentops.gateway import script_file
 
-    return script.load(path)
+    return script_file.load(path)
 
 
 def _image(agent: Agent, done: Mapping[str, StageResult]) -> str | None:

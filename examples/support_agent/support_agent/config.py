@@ -19,8 +19,8 @@ class ConfigError(ValueError):
 class Config:
     """The agent's settings. Times in seconds, lengths in characters, money in the shop's currency."""
 
-    # A container has to listen on its own address.
-    host: str = "0.0.0.0"  # noqa: S104  # nosec B104
+    # A container has to listen on its own address, which its image says; anywhere else loopback is enough.
+    host: str = "127.0.0.1"
     port: int = 8080
     base_url: str = "https://api.openai.com/v1"
     api_key: str = field(default="", repr=False)

@@ -46,7 +46,7 @@ def test_unknown_keys_name_file_line_and_the_nearest_key(tmp_path: Path) -> None
         ("", "the file is empty"),
         ("version: 1\nagent: {name: a}\n", "agentops.yaml:2: agent: nothing says how to run it"),
         ("version: 1\nagent: {name: a, build: {}, image: b}\n", "build and image exclude each other"),
-        ("version: 2\nagent: {name: a, build: {}}\n", "agentops.yaml:1: version: 1 was expected"),
+        ("version: 2\nagent: {name: a, build: {}}\n", "agentops.yaml:1: version: must be 1, not 2"),
         (
             LEAST + "gate:\n  - {metric: passrate, at_least: 1}\n",
             "agentops.yaml:6: gate.0.metric: 'passrate' is not one of",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from agentops.gateway import script
+from agentops.gateway import script_file
 
 ROOT = Path(__file__).resolve().parents[3]
 KINDS = {
@@ -47,7 +47,7 @@ def test_ids_are_unique_and_assertions_well_formed(cases: list[dict[str, Any]]) 
 
 
 def test_the_model_has_a_first_answer_to_every_case(cases: list[dict[str, Any]]) -> None:
-    model = script.load(ROOT / "evalsets/support_model.yaml")
+    model = script_file.load(ROOT / "evalsets/support_model.yaml")
     by_the_agent_alone = {"blank-input", "over-long-input"}
     system = {"role": "system", "content": (ROOT / "prompts/support_system.j2").read_text(encoding="utf-8")}
     for case in cases:

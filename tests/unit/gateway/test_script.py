@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentops.errors import ConfigError
-from agentops.gateway import script
+from agentops.gateway import script, script_file
 from agentops.gateway.script import Script, ScriptMiss
 
 HEAD = "version: 1\nname: m\nrules:\n"
@@ -23,7 +24,7 @@ def read(tmp_path: Path) -> Any:
     def _read(text: str) -> Script:
         path = tmp_path / "model.yaml"
         path.write_text(text, encoding="utf-8")
-        return script.load(path)
+        return script_file.load(path)
 
     return _read
 
@@ -163,59 +164,59 @@ def test_latency_lies_in_its_range_and_is_seeded(read: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [
-        ("", 1, "empty"),
-        ("- a", 1, "must be a mapping"),
-        ("version: 2\nname: m\nrules: [{reply: {text: x}}]", 1, "version must be 1"),
-        ("version: 1\nname: m\nrules: []", 3, "at least one rule"),
-        ("version: 1\nname: m", 1, "needs 'rules'"),
-        ("version: 1\nname: 'a b'\nrules: [{reply: {text: x}}]", 2, "name must be"),
+        ("", 0, "empty"),
+        ("- a", 1, "must be a mapping, not"),
+        ("version: 2\nname: m\nrules: [{reply: {text: x}}]", 1, "version: must be 1"),
+        ("version: 1\nname: m\nrules: []", 3, "rules: must not be empty"),
+        ("version: 1\nname: m", 1, "the key 'rules' is missing"),
+        ("version: 1\nname: 'a b'\nrules: [{reply: {text: x}}]", 2, "name: 'a b' does not match"),
         ("version: 1\nname: m\nrulez: []", 3, "did you mean 'rules'"),
-        ("version: 1\nname: m\nname: n\nrules: [{reply: {text: x}}]", 3, "given twice"),
-        ("version: 1\nname: m\nseed: x\nrules: [{reply: {text: x}}]", 3, "whole number"),
-        ("version: 1\nname: m\nlatency_s: [2, 1]\nrules: [{reply: {text: x}}]", 3, "low <= high"),
+        ("version: 1\nname: m\nname: n\nrules: [{reply: {text: x}}]", 3, "stands here twice"),
+        ("version: 1\nname: m\nseed: x\nrules: [{reply: {text: x}}]", 3, "seed: must be a whole number"),
+        ("version: 1\nname: m\nlatency_s: [2, 1]\nrules: [{reply: {text: x}}]", 3, "latency_s: 2 is above 1"),
         (HEAD + "  - when: {usr: x}\n    reply: {text: x}", 4, "did you mean 'user'"),
         (HEAD + "  - when:\n      user: '(x'\n    reply: {text: x}", 5, "regular expression"),
-        (HEAD + "  - when: {user: x}", 4, "needs 'reply'"),
-        (HEAD + "  - reply: []", 4, "at least one reply"),
+        (HEAD + "  - when: {user: x}", 4, "the key 'reply' is missing"),
+        (HEAD + "  - reply: []", 4, "reply: must not be empty"),
         (HEAD + "  - reply: {}", 4, "text, tools or both"),
-        (HEAD + "  - reply: [{text: x, weight: -1}]", 4, "weight must be"),
-        (HEAD + "  - reply: [{text: x, weight: 0}]", 4, "sum above 0"),
-        (HEAD + "  - reply: {text: 5}", 4, "must be a text"),
-        (HEAD + "  - reply: {tools: [{arguments: {}}]}", 4, "needs 'name'"),
-        (HEAD + "  - reply: {tools: [{name: t, arguments: [1]}]}", 4, "arguments must be"),
-        (HEAD + "  - reply: {tools: [{name: t, arguments: {d: 2026-01-01}}]}", 4, "put it in quotes"),
+        (HEAD + "  - reply: [{text: x, weight: -1}]", 4, "less than the minimum of 0"),
+        (HEAD + "  - reply: [{text: x, weight: 0}]", 4, "every weight is 0"),
+        (HEAD + "  - reply: {text: 5}", 4, "reply.text: must be a text, not 5"),
+        (HEAD + "  - reply: {tools: [{arguments: {}}]}", 4, "the key 'name' is missing"),
+        (HEAD + "  - reply: {tools: [{name: t, arguments: [1]}]}", 4, "arguments: must be a mapping or a text"),
         (HEAD + "  - {when: {last: user, result: x}, reply: {text: x}}", 4, "can only follow a tool"),
-        (HEAD + "  - {when: {last: system}, reply: {text: x}}", 4, "user or tool"),
+        (HEAD + "  - {when: {last: system}, reply: {text: x}}", 4, "is not one of user, tool"),
         (HEAD + "  - &a {reply: {text: x}}\n  - *a", 4, "anchors and aliases"),
-        (HEAD + "  - {reply: [}", 4, "not valid YAML"),
-        (HEAD + "  - {reply: {text: x}}\n---\nmore", 5, "not valid YAML"),
-        (HEAD + "  - {reply: " + "[" * 3000 + "]" * 3000 + "}", 4, "nested more than"),
+        (HEAD + "  - {reply: [}", 4, "not YAML"),
+        (HEAD + "  - {reply: {text: x}}\n---\nmore", 5, "not YAML"),
+        (HEAD + "  - {reply: " + "[" * 3000 + "]" * 3000 + "}", 4, "nested deeper than"),
     ],
 )
 def test_a_bad_file_is_refused_by_line(tmp_path: Path, text: str, line: int, what: str) -> None:
     path = tmp_path / "model.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as error:
-        script.load(path)
-    assert any(p.startswith(f"{path}:{line}: ") and what in p for p in error.value.problems), error.value.problems
+        script_file.load(path)
+    told = error.value.problems or (error.value.message,)
+    assert any(re.match(rf"{re.escape(str(path))}:{line or ''}[: ]", p) and what in p for p in told), told
     assert error.value.message.startswith(f"{path}:")
     assert error.value.hint
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "model.yaml"
-    path.write_text(HEAD + "  - {reply: {txt: x}}\n  - {when: {user: '['}, reply: {text: x}}\n", encoding="utf-8")
+    path.write_text(HEAD + "  - {reply: {txt: x}}\n  - {when: {usr: x}, reply: {text: x}}\n", encoding="utf-8")
     with pytest.raises(ConfigError) as error:
-        script.load(path)
+        script_file.load(path)
     assert [p.split(":")[1] for p in error.value.problems] == ["4", "4", "5"]
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read"):
-        script.load(tmp_path / "none.yaml")
+    with pytest.raises(ConfigError, match="no such file"):
+        script_file.load(tmp_path / "none.yaml")
     (tmp_path / "latin.yaml").write_bytes(b"version: 1\nname: \xe4")
     with pytest.raises(ConfigError, match="not UTF-8"):
-        script.load(tmp_path / "latin.yaml")
+        script_file.load(tmp_path / "latin.yaml")
 
 
 @given(st.text())
@@ -223,7 +224,7 @@ def test_any_text_is_a_script_or_a_config_error(tmp_path_factory: pytest.TempPat
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(ConfigError):
-        script.load(path)
+        script_file.load(path)
 
 
 MESSAGES = st.lists(

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from agentops.errors import MeasurementError
-from agentops.gateway import script
+from agentops.gateway import script, script_file
 from agentops.gateway.server import ScriptServer
 
 TOKEN = "tok-1234567890"
@@ -36,7 +36,7 @@ rules:
 def model(tmp_path: Path) -> script.Script:
     path = tmp_path / "model.yaml"
     path.write_text(RULES, encoding="utf-8")
-    return script.load(path)
+    return script_file.load(path)
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_answers_do_not_depend_on_the_order_of_other_cases(tmp_path: Path) -> No
     path = tmp_path / "model.yaml"
     texts = ", ".join(f"{{text: t{i}}}" for i in range(50))
     path.write_text(f"version: 1\nname: m\nrules: [{{reply: [{texts}]}}]\n", encoding="utf-8")
-    model = script.load(path)
+    model = script_file.load(path)
 
     def ask(server: ScriptServer, question: str) -> str:
         text = send(server, body={"messages": [{"role": "user", "content": question}]})[1]
@@ -186,7 +186,7 @@ def test_the_end_frees_port_and_thread_even_while_a_reply_waits(tmp_path: Path) 
     body = json.dumps({"messages": [{"role": "user", "content": "x"}]}).encode()
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n"
     started = time.monotonic()
-    with socket.socket() as client, ScriptServer(script.load(path), token=TOKEN) as server:
+    with socket.socket() as client, ScriptServer(script_file.load(path), token=TOKEN) as server:
         port = server.port
         client.connect(("127.0.0.1", port))
         client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
