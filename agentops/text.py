@@ -15,6 +15,8 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 # Direction overrides and isolates can make a report read other than it is.
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Azure and TeamCity obey such words anywhere in a line, GitHub's older syntax too.
+_CI_COMMAND = re.compile(r"##(?=\w*\[)")
 # Where GitHub begins to see a link without any markup.
 _ADDRESS = re.compile(r"(?i)(?<=www)\.|:(?=//)|(?<=mailto):|(?<=xmpp):")
 
@@ -44,6 +46,14 @@ def one_line(text: str, limit: int = 200) -> str:
     if len(folded) <= limit:
         return folded
     return folded[: limit - 1].rstrip() + "…"
+
+
+def said(text: str, limit: int = 400) -> str:
+    """What others said, on one line: safe for a terminal, and no command to a CI system that reads the log.
+
+    GitHub obeys lines that begin with `::`, so whoever prints it puts something before it.
+    """
+    return _CI_COMMAND.sub("# #", one_line(text, limit))
 
 
 def tail(text: str, lines: int = 20, limit: int = 4000) -> str:

@@ -67,7 +67,7 @@ def measure(folder: Path) -> list[tuple[str, float, str]]:
         ("echo_100_s", statistics.median(r["last"] for r in quick) - bare, "s, 100 echo cases, start to last result"),
         ("", statistics.median(r["wall"] for r in quick), "s, the whole process with its reports"),
         ("echo_100_rss_mb", statistics.median(r["rss_mb"] for r in quick), "MB resident at most"),
-        ("ideal_ratio_200ms", statistics.median(r["calls"] for r in slow) / 1.0, "x ideal, 100 x 200 ms at concurrency 20"),
+        ("ideal_ratio_200ms", statistics.median(r["calls"] for r in slow) / 1.0, "x ideal, 100 x 200 ms, 20 at once"),
         ("", dead[0], "s to a verdict, closed port"),
         ("", dead[1], "s to a verdict, every connection broken"),
         ("dead_target_s", max(dead), "s to a verdict, the slower of the two"),

@@ -6,27 +6,44 @@ import os
 import secrets
 from pathlib import Path
 
-from agentops.errors import ReportError, UsageError
+from agentops.errors import AgentopsError, ReportError, UsageError
+from agentops.model.outcome import Outcome
 from agentops.model.run import RunResult
 from agentops.model.verdict import Verdict
 from agentops.text import one_line
 
 
-def publish(run: RunResult, verdict: Verdict, out: Path) -> None:
-    """Append outputs and summary to the files that GITHUB_OUTPUT and GITHUB_STEP_SUMMARY name.
-
-    Raises UsageError outside of GitHub Actions, ReportError where a file cannot be written.
-    """
-    target = os.environ.get("GITHUB_OUTPUT")
-    if not target:
+def require() -> None:
+    """Raise UsageError outside of GitHub Actions, before anything is spent."""
+    if not os.environ.get("GITHUB_OUTPUT"):
         raise UsageError(
             "--github needs the variable GITHUB_OUTPUT", hint="leave --github out outside of GitHub Actions"
         )
-    _append(Path(target), "".join(_assignment(name, value) for name, value in outputs(run, verdict, out).items()))
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        from agentops.reports import markdown
 
-        _append(Path(summary), markdown.render(run, verdict))
+
+def publish(run: RunResult, verdict: Verdict, out: Path, *, kept: bool) -> list[AgentopsError]:
+    """Append outputs and summary to the files that GITHUB_OUTPUT and GITHUB_STEP_SUMMARY name.
+
+    `kept` is false where a report or the push failed: a pass is then no pass for later steps either. Returns what
+    could not be written.
+    """
+    from agentops.reports import markdown
+
+    values = outputs(run, verdict, out)
+    if not kept and verdict.outcome is Outcome.PASS:
+        values["verdict"] = Outcome.ERROR.value
+    texts = {
+        "GITHUB_OUTPUT": "".join(_assignment(name, value) for name, value in values.items()),
+        "GITHUB_STEP_SUMMARY": markdown.render(run, verdict),
+    }
+    problems: list[AgentopsError] = []
+    for name, text in texts.items():
+        if path := os.environ.get(name):
+            try:
+                _append(Path(path), text)
+            except ReportError as error:
+                problems.append(error)
+    return problems
 
 
 def outputs(run: RunResult, verdict: Verdict, out: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from agentops.errors import AgentopsError, ConfigError, ExitCode, UsageError
+from agentops.errors import AgentopsError, ExitCode, UsageError
 from agentops.version import VERSION
 
 # Name -> (module, one line of help). A command's function is called `command`.
@@ -67,7 +67,9 @@ def main(argv: list[str] | None = None) -> int:
         error.show()
         return int(ExitCode.USAGE)
     except AgentopsError as error:
-        _tell(error)
+        from agentops.cli.tell import tell
+
+        tell(error)
         return int(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
@@ -76,16 +78,6 @@ def main(argv: list[str] | None = None) -> int:
         # The reader went away: nothing more can be said, and nothing was decided that anybody read.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.ERROR)
-
-
-def _tell(error: AgentopsError) -> None:
-    from agentops.text import clean
-
-    problems = error.problems if isinstance(error, ConfigError) else ()
-    for line in problems or (error.message,):
-        click.echo(f"error: {clean(line)}", err=True)
-    if error.hint:
-        click.echo(f"hint: {clean(error.hint)}", err=True)
 
 
 def _refuse_clash() -> None:

@@ -18,6 +18,7 @@ import click
 from agentops import pipeline
 from agentops.cli import github
 from agentops.cli.progress import progress
+from agentops.cli.tell import tell
 from agentops.drivers import folder
 from agentops.errors import AgentopsError, ExitCode, ReportError, UsageError
 from agentops.gate.decide import decide
@@ -43,33 +44,35 @@ def carry_out(
     on_github: bool = False,
 ) -> int:
     """Measure, decide, report. Returns the exit code; raises AgentopsError where nothing could be decided."""
+    if on_github:
+        github.require()
+    if push and not any(stage.name == "build" for stage in plan.stages):
+        raise UsageError("there is no image to push", hint="--push needs a run that builds one")
     run_id = folder.new_run_id()
     with folder.run_folder(out_base.resolve(), run_id) as out, _signals() as cancel:
         with progress(plan, quiet=quiet) as emit:
             run = pipeline.measure(plan, out=out, run_id=run_id, emit=emit, cancel=cancel)
         verdict = decide(run, plan.policy)
-        trouble: AgentopsError | None = None
+        problems: list[AgentopsError] = []
         if push and verdict.outcome is Outcome.PASS:
-            run, trouble = _push(run, push)
-        problems = write_reports(run, verdict, out, junit_path)
+            run, problems = _push(run, push)
+        problems += write_reports(run, verdict, out, junit_path)
+        if on_github:
+            problems += github.publish(run, verdict, out, kept=not problems)
         show(run, verdict)
         click.echo(f"reports: {_shown(out)} (junit.xml, report.md, run.json, verdict.json)")
-        if on_github:
-            github.publish(run, verdict, out)
-    for problem in (*problems, *([trouble] if trouble else ())):
-        click.echo(f"error: {problem.message}", err=True)
-        if problem.hint:
-            click.echo(f"hint: {problem.hint}", err=True)
-    return int(exit_code(verdict, broken=bool(problems or trouble)))
+    for problem in problems:
+        tell(problem)
+    return int(exit_code(verdict, kept=not problems))
 
 
-def exit_code(verdict: Verdict, *, broken: bool = False) -> ExitCode:
-    """The verdict's exit code. `broken` turns a pass into an error: a result that could not be kept is none."""
+def exit_code(verdict: Verdict, *, kept: bool = True) -> ExitCode:
+    """The verdict's exit code. A pass that was not `kept`, in a report or a registry, is an error."""
     code = _EXIT[verdict.outcome]
-    return ExitCode.ERROR if broken and code is ExitCode.PASS else code
+    return code if kept or code is not ExitCode.PASS else ExitCode.ERROR
 
 
-def write_reports(run: RunResult, verdict: Verdict, out: Path, junit_path: Path | None) -> list[ReportError]:
+def write_reports(run: RunResult, verdict: Verdict, out: Path, junit_path: Path | None) -> list[AgentopsError]:
     """Write every report, going on where one fails. Returns what could not be written."""
     from agentops.reports import json as documents
     from agentops.reports import junit, markdown
@@ -82,7 +85,7 @@ def write_reports(run: RunResult, verdict: Verdict, out: Path, junit_path: Path 
     ]
     if junit_path is not None:
         jobs.append((junit_path, lambda: junit.render(run, verdict)))
-    problems = []
+    problems: list[AgentopsError] = []
     for path, render in jobs:
         try:
             folder.write(path, render())
@@ -108,23 +111,21 @@ def coloured(terminal: bool) -> bool:
     return bool(os.environ.get("FORCE_COLOR")) or (terminal and os.environ.get("TERM") != "dumb")
 
 
-def _push(run: RunResult, registry: str) -> tuple[RunResult, AgentopsError | None]:
+def _push(run: RunResult, registry: str) -> tuple[RunResult, list[AgentopsError]]:
     """Push the measured image. The digest that the registry gives becomes part of the run's subject."""
     from agentops.drivers.container import Engine
 
     subject = run.subject
-    if subject.image is None or subject.image_id is None:
-        return run, UsageError("there is no image to push", hint="--push needs a run that builds one")
-    name, _, tag = subject.image.rpartition(":")
+    name, _, tag = (subject.image or "").rpartition(":")
     repository = f"{registry.rstrip('/')}/{name.rsplit('/', 1)[-1]}"
     try:
-        engine = Engine.connect()
-        engine.tag(subject.image_id, repository, tag)
-        digest = engine.push(repository, tag)
+        with Engine.connect() as engine:
+            engine.tag(subject.image_id or "", repository, tag)
+            digest = engine.push(repository, tag)
     except AgentopsError as error:
-        return run, error
+        return run, [error]
     click.echo(f"pushed: {repository}@{digest}", err=True)
-    return replace(run, subject=replace(subject, image=f"{repository}:{tag}", digest=digest)), None
+    return replace(run, subject=replace(subject, image=f"{repository}:{tag}", digest=digest)), []
 
 
 @contextlib.contextmanager

@@ -108,7 +108,7 @@ class Engine:
                 target=request.target,
                 buildargs=dict(request.args),
                 tag=request.tag,
-                labels=labels.of_image(request.run_id),
+                labels=labels.of_image(),
                 rm=True,
                 forcerm=True,
                 decode=True,

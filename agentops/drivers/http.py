@@ -52,6 +52,25 @@ def accepts(host: str, port: int, *, timeout_s: float) -> str:
     return ""
 
 
+def can_bind(address: str) -> bool:
+    """Whether a server of this machine can listen on the address."""
+    if not address:
+        return False
+    with socket.socket() as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that nobody used a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def wait_ready(
     address: tuple[str, int],
     path: str,

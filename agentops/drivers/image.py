@@ -54,7 +54,6 @@ class BuildRequest:
     context: Path
     dockerfile: Path
     tag: str
-    run_id: str
     target: str | None = None
     args: Mapping[str, str] = field(default_factory=dict)
 

@@ -11,7 +11,7 @@ RUN = "agentops.run"
 _PID = "agentops.pid"
 _HOST = "agentops.host"
 _STARTED = "agentops.started"
-_BUILT_BY = "agentops.built-by"
+_BUILT = "agentops.built"
 
 
 def of_run(run_id: str) -> dict[str, str]:
@@ -24,13 +24,13 @@ def of_run(run_id: str) -> dict[str, str]:
     }
 
 
-def of_image(run_id: str) -> dict[str, str]:
-    """The label for an image that this run built.
+def of_image() -> dict[str, str]:
+    """The label for an image that was built here.
 
     Every container of an image inherits its labels, also one that the user starts by hand; so an image carries none
-    of those by which containers are swept.
+    of those by which containers are swept. Nor does it name the run: a build of the same inputs stays the same image.
     """
-    return {_BUILT_BY: run_id}
+    return {_BUILT: "true"}
 
 
 def belongs(labels: Mapping[str, str], run_id: str) -> bool:

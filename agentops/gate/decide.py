@@ -118,7 +118,9 @@ def _line(run: RunResult, outcome: Outcome, results: Sequence[CriterionResult], 
 
 def _not_gated(run: RunResult, policy: Policy) -> tuple[str, ...]:
     asked = {c.metric for c in policy.criteria}
-    return tuple(f"{name} {_number(value)}" for s in run.stages for name, value in s.values.items() if name not in asked)
+    return tuple(
+        f"{name} {_number(value)}" for s in run.stages for name, value in s.values.items() if name not in asked
+    )
 
 
 def _number(value: float) -> str:

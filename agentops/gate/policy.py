@@ -96,11 +96,11 @@ def _refuse_unreachable(c: Criterion, suites: Sequence[Suite], runs: int) -> Non
         )
     if attempts < needed:
         what = f"blocks of {c.k} runs" if c.k else "attempts"
+        enough = -(-needed // len(cases)) * (c.k or 1)
         raise ConfigError(
-            f"{c.origin}: {c.name} at confidence {c.confidence:g} can never be met by {attempts} {what}: even without a "
-            f"failure it takes {needed}",
-            hint=f"with {len(cases)} cases set evals.runs to at least {-(-needed // len(cases)) * (c.k or 1)}, add cases, "
-            "or lower the demand",
+            f"{c.origin}: {c.name} at confidence {c.confidence:g} can never be met by {attempts} {what}: "
+            f"even without a failure it takes {needed}",
+            hint=f"with {len(cases)} cases set evals.runs to at least {enough}, add cases, or lower the demand",
         )
 
 

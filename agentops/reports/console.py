@@ -11,7 +11,8 @@ from agentops.model.outcome import Outcome
 from agentops.model.run import RunResult
 from agentops.model.verdict import CriterionResult, Verdict
 from agentops.reports import summary
-from agentops.reports.layout import BLANK, Entry, Line, Span, Style, entries, flow, paint, paragraph, said
+from agentops.reports.layout import BLANK, Entry, Line, Span, Style, entries, flow, paint, paragraph
+from agentops.text import said
 
 NARROWEST = 30
 _SHOWN = 10
@@ -86,7 +87,7 @@ def _gate(verdict: Verdict, width: int) -> list[Line]:
     cells = [_judged(r) for r in verdict.results]
     # The bound stands in the criterion's name as a rule and capitals tell what blocks, so both columns give way where
     # the terminal is too narrow; with even less room the cells stand below.
-    told = all(r.name.endswith(f" {summary.bound(r)}") for r in verdict.results)
+    told = all(not summary.bound(r) or r.name.endswith(f" {summary.bound(r)}") for r in verdict.results)
     for columns in (slice(None), slice(2)) if told else (slice(None),):
         table = entries([Entry(h, b) for h, b in zip(heads, _aligned([c[columns] for c in cells]), strict=True)], width)
         if len(table) == len(heads):

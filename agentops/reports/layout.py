@@ -5,12 +5,11 @@ Layout never depends on colour: lines are made of styled spans, and colour is pu
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from agentops.text import fit, one_line
+from agentops.text import fit
 from agentops.text import width as columns_of
 
 
@@ -41,9 +40,6 @@ _GAP = 2
 # A text beside its head needs this many columns; with fewer it reads better below.
 _BESIDE = 40
 
-# Azure and TeamCity obey such words anywhere in a line, GitHub's older syntax too.
-_CI_COMMAND = re.compile(r"##(?=\w*\[)")
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -51,11 +47,6 @@ class Entry:
 
     head: tuple[Span, ...]
     body: str = ""
-
-
-def said(text: str, limit: int = 400) -> str:
-    """What others said, on one line: safe for a terminal, and no command to a CI system that reads the log."""
-    return _CI_COMMAND.sub("# #", one_line(text, limit))
 
 
 def wrap(text: str, columns: int) -> list[str]:

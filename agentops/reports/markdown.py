@@ -168,7 +168,7 @@ def _aside(run: RunResult, verdict: Verdict) -> Iterable[str]:
         yield f"- out of scope: {_md(', '.join(verdict.out_of_scope))}"
     for stage in run.stages:
         yield from (f"- left out: {_md(f'{stage.name}: {what}')}" for what in stage.counts.skipped)
-        yield from (f"- note: {_md(f'{stage.name}: {notice}')}" for notice in stage.notices)
+    yield from (f"- note: {_md(notice)}" for notice in summary.other_notices(run))
 
 
 def _share(sections: Sequence[Section], room: int) -> list[int]:

@@ -88,7 +88,6 @@ class BuildStage:
                     context=self._root / agent.build.context,
                     dockerfile=self._root / agent.build.dockerfile,
                     tag=name,
-                    run_id=bench.run_id,
                     target=agent.build.target,
                     args=agent.build.args,
                 )

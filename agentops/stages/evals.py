@@ -67,10 +67,10 @@ class EvalsStage:
                     hint="name a judge model under evals.judge, or take the assertion out",
                 )
             judge.require()
-        missing = [name for name in self._agent.secret_env if name not in os.environ]
+        missing = [name for name in self._agent.secret_env if not os.environ.get(name)]
         if missing:
             raise ConfigError(
-                f"agent.secret_env: {', '.join(missing)} is not in the environment",
+                f"agent.secret_env: {', '.join(missing)} is missing from the environment, or empty",
                 hint="set it where agentops is started; its value is handed to the agent and never written down",
             )
         calls = len(self._cases) * self._evals.runs
@@ -138,7 +138,7 @@ class EvalsStage:
         if not requests or self._evals.judge is None:
             return attempts
         settings = self._evals.judge
-        bench.emit(Note(self.name, f"{settings.model} judges {len(requests)} answers"))
+        bench.emit(Note(self.name, f"the judge looks at {len(requests)} answers"))
         with ExitStack() as stack:
             endpoint = self._judge_endpoint(settings, stack, notices)
             limit_s = _JUDGE_START_S + settings.timeout_s * (1 + len(requests) / 4)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -120,7 +119,7 @@ class _InContainer:
         self._network = network
         self._secrets = secrets
         # With Docker Desktop the bridge lies in a virtual machine, and its gateway is no address of this one.
-        self._direct = _can_bind(network.gateway)
+        self._direct = http.can_bind(network.gateway)
 
     @property
     def model_host(self) -> str:
@@ -202,7 +201,7 @@ class _AsProcess:
     def start(self, env: Mapping[str, str]) -> Iterator[Target]:
         log = _free_name(self._bench.out)
         path = self._bench.out / log
-        port = _free_port()
+        port = http.free_port()
         argv = [word.replace("{port}", str(port)) for word in self._agent.command]
         whole = process.clean_env({**self._agent.env, **self._secrets, **env, "PORT": str(port)})
         try:
@@ -320,23 +319,6 @@ def _secrets(agent: Agent) -> dict[str, str]:
             hint="set it where agentops is started; its value is handed to the agent and never written down",
         )
     return {name: os.environ[name] for name in agent.secret_env}
-
-
-def _can_bind(address: str) -> bool:
-    if not address:
-        return False
-    with socket.socket() as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError:
-            return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_LOOPBACK, 0))
-        return int(probe.getsockname()[1])
 
 
 def _free_name(folder: Path) -> str:

@@ -139,7 +139,6 @@ class UnitStage:
                     context=self._root / build.context,
                     dockerfile=self._root / build.dockerfile,
                     tag=f"{image.repository(self._agent.name)}:unit",
-                    run_id=bench.run_id,
                     target=self._unit.target,
                     args=build.args,
                 )

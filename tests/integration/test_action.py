@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -179,13 +180,16 @@ def parse_outputs(text: str) -> dict[str, str]:
 
 
 def fast_python(folder: Path, *, python: Path, agentops: Path) -> Path:
-    """A Python whose `-m venv` is done at once: what it makes is `python` with `agentops`; pip notes what it is asked."""
+    """A Python whose `-m venv` is done at once: it gives `python` with `agentops`, and pip does nothing.
+
+    Every call of the environment's Python is noted in calls.log.
+    """
     folder.mkdir()
     inner = folder / "inner"
     inner.write_text(
         "#!/bin/sh\n"
-        f'if [ "$1 $2 $3" = "-I -m pip" ]; then printf "%s\\n" "$*" >> "{folder}/pip.log"; exit 0; fi\n'
-        f'exec "{python}" "$@"\n'
+        f'printf "%s\\n" "$*" >> "{folder}/calls.log"\n'
+        f'[ "$1 $2 $3" = "-I -m pip" ] || exec "{python}" "$@"\n'
     )
     fake = folder / "python"
     fake.write_text(
@@ -203,6 +207,11 @@ def harness(tmp_path: Path) -> Harness:
     """The harness with the installation put aside: the agentops that runs is the one under test."""
     agentops = Path(sysconfig.get_path("scripts")) / "agentops"
     return Harness(tmp_path, fast_python(tmp_path / "fast", python=Path(sys.executable), agentops=agentops))
+
+
+def calls(harness: Harness) -> list[str]:
+    """How the environment's Python was called, in order."""
+    return (harness.base / "fast" / "calls.log").read_text("utf-8").splitlines()
 
 
 class _Agent(BaseHTTPRequestHandler):
@@ -320,7 +329,7 @@ def test_installs_hash_locked_into_an_environment_of_its_own(harness: Harness, a
     assert uses.startswith("actions/setup-python@")
     assert not others
     assert with_ == {"python-version": "3.13", "update-environment": "false"}
-    locked, local = (harness.base / "fast" / "pip.log").read_text().splitlines()
+    locked, local, *_ = calls(harness)
     assert "--require-hashes" in locked
     assert locked.endswith(f"{ROOT}/locks/tool.txt")
     assert {"--no-index", "--no-deps", "--no-build-isolation"} <= set(local.split())
@@ -343,6 +352,7 @@ def test_empty_inputs_become_no_flags(harness: Harness, agent: Any) -> None:
     run = harness.run(config="", environment="", out="", advisories="", push="")
     assert (run.code, run.outputs["verdict"]) == (0, "pass"), run.log
     assert json.loads(Path(run.outputs["run-path"]).read_text())["environment"] == "ci"
+    assert calls(harness)[-1].endswith("agentops check --github")
     assert [p.name for p in harness.workspace.iterdir() if p.is_dir()] == [".agentops"]
 
 
@@ -365,8 +375,11 @@ def test_the_input_advisories_is_used(harness: Harness, agent: Any) -> None:
     assert "no-such.json" in run.log
 
 
-@pytest.mark.parametrize("name", ["config", "environment", "advisories"])
-@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("config", v) for v in HOSTILE]
+    + [(n, v) for n in ("environment", "advisories") for v in HOSTILE[2:7:2] + HOSTILE[5:6]],
+)
 def test_hostile_inputs_fail_cleanly(harness: Harness, agent: Any, name: str, value: str) -> None:
     (harness.workspace / "lock.txt").write_text("idna==3.10\n")
     project(harness.workspace, agent, dependencies={"files": ["lock.txt"]})
@@ -453,3 +466,34 @@ def test_installed_for_real(tmp_path: Path, agent: Any) -> None:
     run = harness.run()
     assert (run.code, run.outputs["verdict"], run.outputs["pass-rate"]) == (1, "fail", "0.0000"), run.log
     assert "FAIL" in run.summary.splitlines()[0]
+
+
+@pytest.mark.docker
+def test_the_reference_agent_as_a_container(harness: Harness) -> None:
+    """The gate of this repository on itself, in the environment ci: what the workflow's job does."""
+    docker = pytest.importorskip("docker")
+    try:
+        client = docker.from_env()
+        client.ping()
+    except docker.errors.DockerException as error:
+        pytest.skip(f"no Docker engine answers: {error}")
+    harness.workspace.rmdir()
+    shutil.copytree(
+        ROOT, harness.workspace, ignore=shutil.ignore_patterns(".venv*", ".git", ".agentops", ".*_cache", ".hypothesis")
+    )
+    advisory = {
+        "id": "TEST-1",
+        "modified": "2026-01-01T00:00:00Z",
+        "affected": [{"package": {"ecosystem": "PyPI", "name": "no-such-package"}, "versions": ["1.0"]}],
+    }
+    (harness.workspace / "osv.json").write_text(json.dumps([advisory]))
+    try:
+        run = harness.run(advisories="osv.json")
+        assert (run.code, run.outputs["verdict"]) == (0, "pass"), run.log
+        assert run.outputs["image-id"].startswith("sha256:")
+        assert client.images.get(run.outputs["image"]).id == run.outputs["image-id"]
+        assert float(run.outputs["pass-rate"]) >= 0.85
+        assert "containerised: yes" in run.summary
+        assert_nothing_happened(harness, run)
+    finally:
+        client.close()

@@ -66,7 +66,6 @@ def build(engine: Engine, tmp_path: Path, run_id: str) -> Iterator[Callable[...,
             context=context,
             dockerfile=context / "Dockerfile",
             tag=tag,
-            run_id=run_id,
             **options,  # type: ignore[arg-type]
         )
         tags.append(tag)
@@ -111,6 +110,11 @@ def test_a_build_gives_the_id_layers_and_user_of_the_engine(engine, build, base,
     assert len(built.layers) == len(base.layers) + 1
     assert "Step 1/" in (tmp_path / "build.log").read_text()
     assert engine.inspect(f"agentops-{run_id}:0") == built
+
+
+def test_the_same_inputs_give_the_same_image(build):
+    same = BASE + f"RUN echo {uuid.uuid4()} > /unique\n"
+    assert build(same).id == build(same).id
 
 
 def test_a_failing_build_shows_the_end_of_its_log(build, tmp_path):

@@ -66,10 +66,8 @@ def bench(engine: Engine, tmp_path: Path) -> Iterator[Bench]:
     run_id = f"test-{uuid.uuid4().hex[:12]}"
     yield Bench(run_id, root, out, lambda event: None, threading.Event(), _Silent())
     left = list(engine.sweep(run_id))
-    images = subprocess.run(
-        ["docker", "image", "ls", "-q", "--filter", f"label=agentops.built-by={run_id}"], capture_output=True, text=True
-    ).stdout.split()
-    subprocess.run(["docker", "image", "rm", "-f", *images], capture_output=True, check=False)
+    tags = subprocess.run(["docker", "image", "ls", "-q", "test-agent"], capture_output=True, text=True).stdout.split()
+    subprocess.run(["docker", "image", "rm", "-f", *tags], capture_output=True, check=False)
     assert left == []
 
 

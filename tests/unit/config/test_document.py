@@ -35,7 +35,8 @@ def test_scalars_follow_yaml_1_2() -> None:
     text = 'a: on\nb: 12:30\nc: 010\nd: 2024-01-02\ne: "1"\nf: 1e3\ng: ~\nh: 0x1f\ni: .5\nj: no\n'
     data = document.parse_yaml(text, "f").data
     assert data == {
-        "a": "on", "b": "12:30", "c": 10, "d": "2024-01-02", "e": "1", "f": 1000.0, "g": None, "h": 31, "i": 0.5, "j": "no",
+        "a": "on", "b": "12:30", "c": 10, "d": "2024-01-02", "e": "1", "f": 1000.0, "g": None, "h": 31, "i": 0.5,
+        "j": "no",
     }  # fmt: skip
 
 
@@ -66,11 +67,12 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         assert error.message.startswith("f")
 
 
-@given(st.recursive(
-    st.none() | st.booleans() | st.integers(-10**9, 10**9) | st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=9),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", min_size=1, max_size=3), inner, max_size=3),
-    max_leaves=12,
-))  # fmt: skip
+PLAIN_TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=9)
+LEAVES = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | PLAIN_TEXT
+KEYS = st.text("abc", min_size=1, max_size=3)
+
+
+@given(st.recursive(LEAVES, lambda x: st.lists(x, max_size=3) | st.dictionaries(KEYS, x, max_size=3), max_leaves=12))
 def test_json_is_read_as_yaml_the_same(data: object) -> None:
     import json
 

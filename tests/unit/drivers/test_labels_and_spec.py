@@ -87,8 +87,9 @@ def test_a_label_that_is_no_process_id_is_left_alone(pid):
 
 
 def test_what_a_container_inherits_from_an_image_never_marks_it_as_ours():
-    inherited = labels.of_image("r")
+    inherited = labels.of_image()
     assert not labels.belongs(inherited, "r")
+    assert not set(inherited) & set(labels.of_run("r"))
     assert not labels.is_orphan(inherited)
     assert labels.belongs(labels.of_run("r"), "r")
     assert not labels.belongs(labels.of_run("r"), "other")

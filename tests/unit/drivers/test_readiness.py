@@ -97,3 +97,11 @@ def test_something_else_than_http_is_said_so():
         thread.join()
     assert seen.status is None
     assert "no HTTP answer" in seen.said
+
+
+def test_only_addresses_of_this_machine_can_be_bound():
+    assert door.can_bind("127.0.0.1")
+    assert not door.can_bind("")
+    assert not door.can_bind("203.0.113.7")
+    with socket.create_server(("127.0.0.1", door.free_port())) as server:
+        assert server.getsockname()[1] > 0

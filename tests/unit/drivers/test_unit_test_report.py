@@ -65,6 +65,12 @@ def test_hostile_text_is_made_safe():
     assert "\x9b" not in check.detail
 
 
+def test_a_test_in_which_the_run_broke_off_is_no_pass():
+    checks = testreport.read(report('<testcase name="a"/>', "<testcase/>", '<testcase name="" classname="c"/>'))
+    assert [c.outcome for c in checks] == [Outcome.PASS, Outcome.ERROR, Outcome.ERROR]
+    assert checks[1].message == "the run broke off in this test"
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(data):
     try:
@@ -75,7 +81,7 @@ def test_any_bytes_are_read_or_refused(data):
 
 @given(st.lists(st.sampled_from(["", "<failure/>", "<error/>", "<skipped/>"]), max_size=20))
 def test_no_test_is_lost(bodies):
-    checks = testreport.read(report(*(f"<testcase>{body}</testcase>" for body in bodies)))
+    checks = testreport.read(report(*(f'<testcase name="t">{body}</testcase>' for body in bodies)))
     names = {"": Outcome.PASS, "<failure/>": Outcome.FAIL, "<error/>": Outcome.ERROR, "<skipped/>": Outcome.SKIPPED}
     assert [c.outcome for c in checks] == [names[body] for body in bodies]
 

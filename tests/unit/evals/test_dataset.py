@@ -59,7 +59,7 @@ def test_an_array_of_cases_is_a_suite(tmp_path: Path) -> None:
         ("cases:\n  - {id: a, input: x, expect: []}\n", "s0.yaml:2: cases.0.expect: must not be empty"),
         ("cases:\n  - {id: a, input: x, expect: [{contain: y}]}\n", "unknown key 'contain'; did you mean 'contains'?"),
         ("cases:\n  - {id: a, input: x, expect: [{regex: '('}]}\n", "s0.yaml:2: regex: no regular expression"),
-        ("cases:\n  - {id: a, input: x, expect: [{json_schema: {type: objekt}}]}\n", "s0.yaml:2: json_schema: no JSON Schema"),
+        ("cases:\n  - {id: a, input: x, expect: [{json_schema: {type: objekt}}]}\n", ": json_schema: no JSON Schema"),
         ("cases:\n  - {id: a, input: x, expect: [{judge: {metric: niceness, at_least: 1}}]}\n", "s0.yaml:2: judge"),
         ("cases:\n  - {id: a b, input: x, expect: [{equals: y}]}\n", "s0.yaml:2: cases.0.id"),
         ("cases:\n  - &x {id: a, input: x, expect: [{equals: y}]}\n  - *x\n", "anchors and aliases are not allowed"),

@@ -9,6 +9,7 @@ import pytest
 
 from agentops.evals.metrics import judge
 from agentops.gateway import script as scripts
+from agentops.gateway import script_file
 from agentops.gateway.server import ScriptServer
 from agentops.model.case import Assertion
 from agentops.model.outcome import Outcome
@@ -54,7 +55,7 @@ CASES = [
 
 
 def test_the_script_can_be_read():
-    assert scripts.load(SCRIPT).name == "support-judge"
+    assert script_file.load(SCRIPT).name == "support-judge"
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def judged(tmp_path_factory):
         for n, (question, answer, _) in enumerate(CASES)
         for name, params in ASSERTIONS.items()
     ]
-    with ScriptServer(scripts.load(SCRIPT), token=TOKEN) as server:
+    with ScriptServer(script_file.load(SCRIPT), token=TOKEN) as server:
         endpoint = judge.JudgeEndpoint("support-judge", server.base_url, TOKEN, 20.0)
         out = tmp_path_factory.mktemp("out")
         scores = judge.score(requests, endpoint, out=out, cancel=threading.Event(), timeout_s=120)
@@ -90,13 +91,13 @@ def test_every_prompt_of_deepeval_finds_its_rule(judged):
 
 
 def test_a_prompt_it_was_not_made_for_is_no_verdict():
-    script = scripts.load(SCRIPT)
+    script = script_file.load(SCRIPT)
     for prompt in ("Is this good?", "", "For each claim give a verdict.\n\nJSON:"):
         with pytest.raises(scripts.ScriptMiss):
             script.reply([{"role": "user", "content": prompt}], occurrence=0)
 
 
 def test_every_reply_is_json():
-    for rule in scripts.load(SCRIPT).rules:
+    for rule in script_file.load(SCRIPT).rules:
         for reply in rule.replies:
             assert isinstance(json.loads(reply.text), dict)
