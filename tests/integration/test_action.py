@@ -402,19 +402,15 @@ def test_hostile_names_that_exist_are_just_names(harness: Harness, agent: Any, v
     assert_nothing_happened(harness, run)
 
 
-def test_a_push_after_a_fail_is_not_tried(harness: Harness, agent: Any) -> None:
-    agent.text = "Lyon"
+@pytest.mark.parametrize("registry", ["registry.example/team", "$(touch pwned)"])
+def test_a_push_without_an_image_is_refused_before_the_agent_is_called(
+    harness: Harness, agent: Any, registry: str
+) -> None:
     project(harness.workspace, agent)
-    run = harness.run(push="$(touch pwned)")
-    assert (run.code, run.outputs["digest"]) == (1, "")
+    run = harness.run(push=registry)
+    assert run.code == 2, run.log
+    assert (run.outputs["verdict"], run.outputs["digest"]) == ("error", "")
     assert_nothing_happened(harness, run)
-
-
-def test_a_push_that_cannot_be_done_is_no_pass(harness: Harness, agent: Any) -> None:
-    project(harness.workspace, agent)
-    run = harness.run(push="registry.example/team")
-    assert run.code == 4, run.log
-    assert run.outputs["digest"] == ""
 
 
 def test_cancelling_the_job_reaches_agentops(harness: Harness, agent: Any) -> None:

@@ -18,7 +18,8 @@ from agentops.model.outcome import Outcome
 from agentops.model.run import Counts, StageResult
 from agentops.model.verdict import CriterionResult, Verdict
 from agentops.reports.console import render
-from agentops.reports.layout import said, wrap
+from agentops.reports.layout import wrap
+from agentops.text import said
 from agentops.text import width as columns_of
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
