@@ -21,6 +21,7 @@ from agentops.drivers import git, journal
 from agentops.errors import AgentopsError, ConfigError, Interrupted, ReportError, Unavailable, UsageError
 from agentops.evals import dataset
 from agentops.gate import policy as gate_policy
+from agentops.model import records
 from agentops.model.case import Suite
 from agentops.model.codec import encode
 from agentops.model.events import Emit, StageFinished, StageStarted
@@ -146,7 +147,7 @@ def measure(plan: Plan, *, out: Path, run_id: str, emit: Emit, cancel: threading
             _sweep(plan, run_id)
             raise
         run = _assemble(plan, results, run_id=run_id, started=started, commit=state.commit, dirty=state.dirty)
-        log.append("finished", {"at_time": run.finished_at})
+        log.append("finished", records.of_run(run))
         return run
     finally:
         log.close()
@@ -214,7 +215,7 @@ class _Schedule:
 
     def _finish(self, result: StageResult) -> None:
         try:
-            self._bench.journal.append("stage", {"result": encode(replace(result, cases=()))})
+            self._bench.journal.append("stage", records.of_stage(result))
         except ReportError as error:
             result = replace(
                 result, outcome=Outcome.ERROR, errors=(*result.errors, StageError(error.message, error.hint))

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from agentops.cli import options
+from agentops.model.run import RunResult
 
 
 @click.command("decide")
-@click.argument("run_path", metavar="RUN.JSON", type=click.Path(path_type=Path))
+@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
 @options.config
 @options.environment
 @click.option("--verdict", "verdict_path", type=click.Path(path_type=Path), help="Write the new verdict.json here.")
@@ -24,22 +25,18 @@ def command(
 ) -> int:
     """Judge a stored run again under the policy of a configuration, without a call of the agent.
 
-    The environment is the run's own unless another is given.
+    RUN is a run.json, the journal.jsonl of a run whose reports could not be written, or a run's folder. The
+    environment is the run's own unless another is given.
     """
     from agentops.cli.run import exit_code, show
     from agentops.config import load
     from agentops.drivers import folder
-    from agentops.errors import UsageError
     from agentops.gate import policy
     from agentops.gate.decide import decide
     from agentops.reports import json as documents
     from agentops.reports import junit
 
-    try:
-        text = run_path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{run_path}: cannot be read: {error}", hint="name a run.json that a check wrote") from None
-    run = documents.read_run(text)
+    run = _read(run_path)
     settings, _ = load.load(config_path or Path(load.DEFAULT_NAME))
     verdict = decide(run, policy.build(settings, environment or run.environment))
     if verdict_path is not None:
@@ -48,3 +45,22 @@ def command(
         folder.write(junit_path, junit.render(run, verdict))
     show(run, verdict)
     return int(exit_code(verdict))
+
+
+def _read(path: Path) -> RunResult:
+    from agentops.drivers import journal
+    from agentops.errors import UsageError
+    from agentops.model import records
+    from agentops.model.codec import DecodeError
+    from agentops.reports import json as documents
+
+    if path.is_dir():
+        path = path / "run.json" if (path / "run.json").is_file() else path / "journal.jsonl"
+    try:
+        if path.suffix == ".jsonl":
+            return records.rebuild(journal.read(path))
+        return documents.read_run(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}", hint="name a run.json that a check wrote") from None
+    except (DecodeError, KeyError, ValueError) as error:
+        raise UsageError(f"{path}: {error}", hint="name the journal of a run that ended") from None

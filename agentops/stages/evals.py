@@ -12,7 +12,6 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,8 @@ from agentops.contracts import Bench
 from agentops.errors import ConfigError, MeasurementError
 from agentops.evals import reduce, runner, scoring
 from agentops.evals.metrics import judge
-from agentops.model.case import Attempt, Case, Score, Suite
+from agentops.model import records
+from agentops.model.case import Attempt, Suite
 from agentops.model.codec import encode
 from agentops.model.events import Note, Progress
 from agentops.model.outcome import Outcome
@@ -148,7 +148,7 @@ class EvalsStage:
             case = self._cases[attempt.case_id]
             if attempt.answer is not None and scoring.judged(case):
                 added = tuple(scores[f"{attempt.seq}:{i}"] for i in range(len(scoring.judged(case))))
-                attempt = _completed(attempt, case, added)
+                attempt = records.judged(attempt, added)
                 bench.journal.append("judged", {"seq": attempt.seq, "scores": encode(added)})
             completed.append(attempt)
         return completed
@@ -205,9 +205,3 @@ def _image(agent: Agent, done: Mapping[str, StageResult]) -> str | None:
         f"there is no image to run: {first.message if first else 'the build stage left none'}",
         hint=first.hint if first else "",
     )
-
-
-def _completed(attempt: Attempt, case: Case, added: tuple[Score, ...]) -> Attempt:
-    scores = attempt.scores + added
-    error = next((f"{s.assertion}: {s.reason}" for s in scores if s.outcome is Outcome.ERROR), "")
-    return replace(attempt, scores=scores, outcome=scoring.outcome(case, scores), error=error)

@@ -14,6 +14,10 @@ from typing import Any
 
 import pytest
 
+from agentops.drivers import journal
+from agentops.model import records
+from agentops.reports import json as documents
+
 Behave = Callable[[Any], None]
 
 CONFIG = """version: 1
@@ -123,6 +127,31 @@ def test_a_stored_run_is_judged_again_without_a_call(tmp_path: Path, agent: Call
     assert json.loads((tmp_path / "v.json").read_text())["outcome"] == "inconclusive"
     assert agentops("decide", ".agentops/latest/run.json", cwd=tmp_path).returncode == 0
     assert len(server.seen) == asked
+
+
+def test_the_journal_alone_gives_the_same_run(tmp_path: Path, agent: Callable[[Behave], Any]) -> None:
+    project(tmp_path, agent(lambda r: r.say("ok")).url)
+    assert agentops("check", cwd=tmp_path).returncode == 0
+    latest = tmp_path / ".agentops/latest"
+    assert records.rebuild(journal.read(latest / "journal.jsonl")) == documents.read_run(
+        (latest / "run.json").read_text()
+    )
+    (latest / "run.json").unlink()
+    done = agentops("decide", ".agentops/latest", "--junit", "again.xml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "again.xml").read_text().count("<testcase") == (latest / "junit.xml").read_text().count(
+        "<testcase"
+    )
+
+
+def test_the_journal_of_a_run_that_did_not_end_decides_nothing(tmp_path: Path, agent: Callable[[Behave], Any]) -> None:
+    project(tmp_path, agent(lambda r: r.say("ok")).url)
+    assert agentops("check", cwd=tmp_path).returncode == 0
+    rows = (tmp_path / ".agentops/latest/journal.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "cut.jsonl").write_text("".join(rows[:-1]))
+    done = agentops("decide", "cut.jsonl", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "the journal has no end" in done.stderr
 
 
 def test_a_run_that_is_none_is_refused(tmp_path: Path) -> None:
