@@ -52,7 +52,7 @@ class Stage(Protocol):
         """One line on what will be measured. Raises UsageError for what can be refused before any cost."""
 
     def run(self, bench: Bench, done: Mapping[str, StageResult]) -> StageResult:
-        """Measure. A MeasurementError that leaves here becomes the stage's error."""
+        """Measure. A MeasurementError that leaves here becomes the stage's error; the pipeline times the stage."""
 
 
 class AgentAdapter(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -58,16 +57,15 @@ class BuildStage:
     def run(self, bench: Bench, done: Mapping[str, StageResult]) -> StageResult:
         """Build or fetch. The result's subject holds image, image id, digest where known, commit."""
         del done
-        started = time.monotonic()
         state = git.state(self._root)
         subject = Subject(commit=state.commit, dirty=state.dirty)
         if self._agent.build is None and self._agent.image is None:
             return StageResult(name=self.name, outcome=Outcome.SKIPPED, subject=subject)
         try:
-            result = self._image(bench, state, subject)
+            return self._image(bench, state, subject)
         except MeasurementError as error:
             trouble = StageError(error.message, error.hint, unavailable=isinstance(error, Unavailable))
-            result = StageResult(
+            return StageResult(
                 name=self.name,
                 outcome=Outcome.ERROR,
                 counts=Counts(1, 0, unit="images"),
@@ -75,7 +73,6 @@ class BuildStage:
                 subject=subject,
                 logs=(_LOG,) if (bench.out / _LOG).is_file() else (),
             )
-        return replace(result, duration_s=time.monotonic() - started)
 
     def _image(self, bench: Bench, state: GitState, subject: Subject) -> StageResult:
         from agentops.drivers.container import Engine

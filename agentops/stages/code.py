@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from agentops.contracts import Bench
 from agentops.errors import Unavailable
-from agentops.model.outcome import Outcome
-from agentops.model.run import Counts, StageError, StageResult
+from agentops.model.run import Counts, StageResult
 from agentops.model.settings import Code
 from agentops.scans import code as scans
+from agentops.scans.result import ScanResult
 from agentops.scans.sources import Sources, python_files
+from agentops.stages.base import of_scan, unavailable
 
 
 class CodeStage:
@@ -34,31 +34,15 @@ class CodeStage:
 
     def run(self, bench: Bench, done: Mapping[str, StageResult]) -> StageResult:  # noqa: ARG002 - the stage contract
         """Scan. Raises MeasurementError when bandit gives no usable report, Interrupted when the user stops."""
-        started = time.monotonic()
         sources = self._sources()
         try:
             found = scans.scan(
                 sources, root=self._root, out=bench.out / self.name, cancel=bench.cancel, tool=self._tool
             )
         except Unavailable as error:
-            return StageResult(
-                name=self.name,
-                outcome=Outcome.ERROR,
-                counts=Counts(planned=len(sources.files), measured=0, unit="files", skipped=sources.skipped),
-                errors=(StageError(error.message, error.hint, unavailable=True),),
-                duration_s=time.monotonic() - started,
-            )
-        complete = not found.errors and found.counts.measured == found.counts.planned
-        return StageResult(
-            name=self.name,
-            outcome=Outcome.PASS if complete else Outcome.ERROR,
-            counts=found.counts,
-            findings=found.findings,
-            errors=found.errors,
-            tools=found.tools,
-            logs=tuple(f"{self.name}/{log}" for log in found.logs),
-            duration_s=time.monotonic() - started,
-        )
+            counts = Counts(planned=len(sources.files), measured=0, unit="files", skipped=sources.skipped)
+            found = ScanResult(counts, errors=unavailable(error))
+        return of_scan(self.name, found)
 
     def _sources(self) -> Sources:
         return python_files(self._root, self._settings.paths, self._settings.exclude)

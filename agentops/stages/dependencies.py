@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from agentops.contracts import Bench
 from agentops.errors import ConfigError, Unavailable
-from agentops.model.outcome import Outcome
-from agentops.model.run import Counts, StageError, StageResult
+from agentops.model.run import Counts, StageResult
 from agentops.model.settings import Dependencies
 from agentops.scans import dependencies as scans
 from agentops.scans import requirements
 from agentops.scans.advisories import AdvisoryService
+from agentops.scans.result import ScanResult
+from agentops.stages.base import of_scan, unavailable
 
 
 class DependenciesStage:
@@ -46,7 +46,6 @@ class DependenciesStage:
 
     def run(self, bench: Bench, done: Mapping[str, StageResult]) -> StageResult:  # noqa: ARG002 - the stage contract
         """Audit. Raises MeasurementError when there is no usable report, Interrupted when the user stops."""
-        started = time.monotonic()
         wanted = requirements.read(self._root, self._settings.files)
         try:
             found = scans.scan(
@@ -59,25 +58,9 @@ class DependenciesStage:
             )
         except Unavailable as error:
             planned = len({(p.name, p.version) for p in wanted.pins})
-            return StageResult(
-                name=self.name,
-                outcome=Outcome.ERROR,
-                counts=Counts(planned=planned, measured=0, unit="packages", skipped=scans.left_out(wanted)),
-                findings=scans.unpinned(wanted),
-                errors=(StageError(error.message, error.hint, unavailable=True),),
-                duration_s=time.monotonic() - started,
-            )
-        complete = not found.errors and found.counts.measured == found.counts.planned
-        return StageResult(
-            name=self.name,
-            outcome=Outcome.PASS if complete else Outcome.ERROR,
-            counts=found.counts,
-            findings=found.findings,
-            errors=found.errors,
-            tools=found.tools,
-            logs=tuple(f"{self.name}/{log}" for log in found.logs),
-            duration_s=time.monotonic() - started,
-        )
+            counts = Counts(planned=planned, measured=0, unit="packages", skipped=scans.left_out(wanted))
+            found = ScanResult(counts, findings=scans.unpinned(wanted), errors=unavailable(error))
+        return of_scan(self.name, found)
 
     def _service(self) -> str | AdvisoryService:
         """The service, opened once: a large database takes seconds to read."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -48,7 +47,6 @@ class PromptsStage:
 
     def run(self, bench: Bench, done: Mapping[str, StageResult]) -> StageResult:  # noqa: ARG002
         """Measure every template. Raises Interrupted when the user stops the run."""
-        started = time.monotonic()
         planned = len(find(self._paths(), root=self._root.absolute(), exclude=self._settings.exclude).files)
         reached = 0
 
@@ -62,12 +60,12 @@ class PromptsStage:
         analysis = analyse(
             self._paths(), root=self._root, exclude=self._settings.exclude, trust=self._settings.trust, tick=tick
         )
-        return self._result(analysis, duration_s=time.monotonic() - started)
+        return self._result(analysis)
 
     def _paths(self) -> list[Path]:
         return [Path(p) for p in self._settings.paths]
 
-    def _result(self, analysis: Analysis, *, duration_s: float) -> StageResult:
+    def _result(self, analysis: Analysis) -> StageResult:
         measured, lost = len(analysis.templates), len(analysis.errors)
         checks = [self._check(t) for t in analysis.templates] + [_lost(e) for e in analysis.errors]
         values = {}
@@ -83,7 +81,6 @@ class PromptsStage:
             values=values,
             tools={"agentops": VERSION},
             notices=self._notices(analysis),
-            duration_s=duration_s,
         )
 
     def _check(self, template: TemplateResult) -> Check:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shlex
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,7 +82,6 @@ class UnitStage:
 
     def run(self, bench: Bench, done: Mapping[str, StageResult]) -> StageResult:
         """Run the suite once. Failing tests are checks and `tests_failed`; what could not be measured is an error."""
-        started = time.monotonic()
         ran = _Ran(None, "", None, "did not run")
         try:
             ran = self._measure(bench, done)
@@ -99,7 +97,6 @@ class UnitStage:
             notices=ran.notices,
             tools=ran.tools or {},
             logs=logs,
-            duration_s=time.monotonic() - started,
         )
 
     def _measure(self, bench: Bench, done: Mapping[str, StageResult]) -> _Ran:

@@ -59,7 +59,6 @@ def test_a_complete_scan_passes_and_leaves_findings_to_the_gate(bench: Bench) ->
     assert (bench.out / result.logs[0]).is_file()
     assert result.values == {}
     assert "bandit" in result.tools
-    assert result.duration_s > 0
 
 
 def test_a_file_that_was_not_scanned_is_an_error_beside_the_findings(bench: Bench) -> None:
