@@ -21,7 +21,7 @@ from agentops.drivers import image, labels, stream
 from agentops.drivers.image import BuildRequest, Image
 from agentops.drivers.instance import Container, Missing, discard
 from agentops.drivers.spec import ContainerSpec, body
-from agentops.errors import ConfigError, Interrupted, MeasurementError, Unavailable
+from agentops.errors import Interrupted, MeasurementError, Unavailable
 
 _CONNECT_S = 5.0
 _CALL_S = 60.0
@@ -99,12 +99,15 @@ class Engine:
         Raises MeasurementError with the last 20 lines for a build that fails, ConfigError where there is nothing to
         build from, Interrupted.
         """
-        check_build(request.context, request.dockerfile)
+        image.check_build(request.context, request.dockerfile)
+        with _asking("the build context could not be packed"):
+            archive, dockerfile = _context(request)
 
         def call(api: Any) -> Iterator[Mapping[str, Any]]:
             messages: Iterator[Mapping[str, Any]] = api.build(
-                path=str(request.context),
-                dockerfile=str(request.dockerfile),
+                fileobj=archive,
+                custom_context=True,
+                dockerfile=dockerfile,
                 target=request.target,
                 buildargs=dict(request.args),
                 tag=request.tag,
@@ -115,7 +118,7 @@ class Engine:
             )
             return messages
 
-        with log.open("w", encoding="utf-8", errors="replace") as sink:
+        with contextlib.closing(archive), log.open("w", encoding="utf-8", errors="replace") as sink:
             try:
                 with self._following(call, what="the build", cancel=cancel) as messages:
                     built = image.copy_log(messages, sink)
@@ -271,12 +274,15 @@ class Engine:
             yield api
 
 
-def check_build(context: Path, dockerfile: Path) -> None:
-    """Raises ConfigError where there is nothing to build from."""
-    if not context.is_dir():
-        raise ConfigError(f"the build context {context} is not a folder", hint="correct agent.build.context")
-    if not dockerfile.is_file():
-        raise ConfigError(f"there is no Dockerfile at {dockerfile}", hint="correct agent.build.dockerfile")
+def _context(request: BuildRequest) -> tuple[Any, str]:
+    """The build context as an archive, and the Dockerfile's name in it; .dockerignore is honoured."""
+    from docker.api.build import process_dockerfile
+    from docker.utils.build import tar
+
+    lines = [line.strip() for line in _read(request.context / ".dockerignore").splitlines()]
+    ignored = [line for line in lines if line and not line.startswith("#")]
+    named = process_dockerfile(str(request.dockerfile), str(request.context))
+    return tar(request.context, exclude=[*ignored, *request.exclude], dockerfile=named), str(named[0])
 
 
 @contextlib.contextmanager

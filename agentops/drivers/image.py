@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from agentops import text
-from agentops.errors import MeasurementError
+from agentops.errors import ConfigError, MeasurementError
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _NEEDS_BUILDKIT = re.compile(r"requires? BuildKit", re.IGNORECASE)
@@ -49,13 +49,23 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """A build. `context` and `dockerfile` are full paths; `tag` is "repository:tag"."""
+    """A build. `context` and `dockerfile` are full paths; `tag` is "repository:tag". `exclude` are patterns of what
+    stays out of the context, beside those of .dockerignore."""
 
     context: Path
     dockerfile: Path
     tag: str
     target: str | None = None
     args: Mapping[str, str] = field(default_factory=dict)
+    exclude: tuple[str, ...] = ()
+
+
+def check_build(context: Path, dockerfile: Path) -> None:
+    """Raises ConfigError where there is nothing to build from."""
+    if not context.is_dir():
+        raise ConfigError(f"the build context {context} is not a folder", hint="correct agent.build.context")
+    if not dockerfile.is_file():
+        raise ConfigError(f"there is no Dockerfile at {dockerfile}", hint="correct agent.build.dockerfile")
 
 
 def read_inspect(data: Mapping[str, Any]) -> Image:

@@ -43,6 +43,8 @@ class ScriptServer:
     def __init__(self, script: Script, *, host: str = "127.0.0.1", token: str) -> None:
         if not token:
             raise ValueError("a token is needed")
+        self.token = token
+        self.name = script.name
         self._script = script
         self._host = host
         self._token = token.encode("utf-8")

@@ -12,7 +12,7 @@ from agentops.drivers.git import GitState
 from agentops.errors import ConfigError, MeasurementError, Unavailable
 from agentops.model.outcome import Outcome
 from agentops.model.run import Counts, StageError, StageResult, Subject
-from agentops.model.settings import Agent
+from agentops.model.settings import Agent, Build
 
 _LOG = "build.log"
 
@@ -38,9 +38,7 @@ class BuildStage:
         """What is built. Raises ConfigError for a missing context or Dockerfile, or an agent with nothing to run."""
         agent = self._agent
         if agent.build is not None:
-            from agentops.drivers.container import check_build
-
-            check_build(self._root / agent.build.context, self._root / agent.build.dockerfile)
+            image.check_build(self._root / agent.build.context, self._root / agent.build.dockerfile)
             target = f", target {agent.build.target}" if agent.build.target else ""
             return f"build {agent.build.dockerfile}{target}"
         if agent.image is not None:
@@ -81,13 +79,7 @@ class BuildStage:
         with Engine.connect() as engine:
             if agent.build is not None:
                 name = f"{image.repository(agent.name)}:{tag(state)}"
-                request = image.BuildRequest(
-                    context=self._root / agent.build.context,
-                    dockerfile=self._root / agent.build.dockerfile,
-                    tag=name,
-                    target=agent.build.target,
-                    args=agent.build.args,
-                )
+                request = build_request(agent.build, self._root, bench, tag=name, target=agent.build.target)
                 found = engine.build(request, log=bench.out / _LOG, cancel=bench.cancel)
                 subject = replace(subject, image=name, image_id=found.id)
             else:
@@ -110,3 +102,18 @@ def tag(state: GitState) -> str:
     if state.commit is None:
         return "nocommit"
     return state.commit[:12] + ("-dirty" if state.dirty else "")
+
+
+def build_request(build: Build, root: Path, bench: Bench, *, tag: str, target: str | None) -> image.BuildRequest:
+    """What the engine is asked to build. The folder of our own runs stays out of the context: it differs from run to
+    run, and the same inputs must give the same image."""
+    context, runs = (root / build.context).resolve(), bench.out.resolve().parents[1]
+    own = runs.relative_to(context).as_posix() if runs.is_relative_to(context) and runs != context else ""
+    return image.BuildRequest(
+        context=root / build.context,
+        dockerfile=root / build.dockerfile,
+        tag=tag,
+        target=target,
+        args=build.args,
+        exclude=(own,) if own else (),
+    )

@@ -31,6 +31,7 @@ from agentops.stages import target
 
 if TYPE_CHECKING:
     from agentops.gateway.script import Script
+    from agentops.gateway.server import ScriptServer
 
 # The judge looks at many answers with one process; each answer gets its share of time.
 _JUDGE_START_S = 30.0
@@ -74,33 +75,36 @@ class EvalsStage:
                 hint="set it where agentops is started; its value is handed to the agent and never written down",
             )
         calls = len(self._cases) * self._evals.runs
-        return f"{len(self._cases)} cases x {self._evals.runs} runs = {calls} calls of the agent"
+        cases = "1 case" if len(self._cases) == 1 else f"{len(self._cases)} cases"
+        return f"{cases} x {self._evals.runs} runs = {calls} calls of the agent"
 
     def run(self, bench: Bench, done: Mapping[str, StageResult]) -> StageResult:
         """Measure. Raises MeasurementError where the agent could not even be started."""
         notices: list[str] = []
         with ExitStack() as stack:
             site = stack.enter_context(target.prepare(self._agent, _image(self._agent, done), bench))
-            env = self._play_model(stack, site, notices)
+            model = self._play_model(stack, site, notices)
+            env = _way_to(model, site)
             running = stack.enter_context(site.start(env))
             attempts, stopped = asyncio.run(self._ask(running, bench))
             notices += [*_NOT_CONTAINED.get(site.kind, ()), *running.notices()]
+            if model is not None and model.misses:
+                told = f"{model.name} had no rule for {len(model.misses)} questions; the first: {model.misses[0]}"
+                notices.append(told)
             containerised, log = running.containerised, running.log
         attempts = self._judge(attempts, bench, notices)
         return self._result(attempts, stopped, containerised=containerised, log=log, notices=notices)
 
-    def _play_model(self, stack: ExitStack, site: target.Site, notices: list[str]) -> dict[str, str]:
-        """Start the scripted model where one is configured; returns the variables that lead the agent to it."""
-        if self._agent.model.script is None:
-            return {}
+    def _play_model(self, stack: ExitStack, site: target.Site, notices: list[str]) -> ScriptServer | None:
+        """Start the scripted model where one is configured, where the agent can reach it."""
+        path = self._agent.model.script
+        if path is None:
+            return None
         from agentops.gateway.server import ScriptServer
 
-        script = _load_script(self._root / self._agent.model.script)
-        token = secrets.token_urlsafe(24)
-        server = stack.enter_context(ScriptServer(script, host=site.model_host, token=token))
-        notices.append(f"scripted model: {script.name} ({self._agent.model.script}) answered, no real model did")
-        url = f"http://{site.model_address(server.port)}/v1"
-        return {"OPENAI_BASE_URL": url, "OPENAI_API_BASE": url, "OPENAI_API_KEY": token}
+        script = _load_script(self._root / path)
+        notices.append(f"scripted model: {script.name} ({path}) answered, no real model did")
+        return stack.enter_context(ScriptServer(script, host=site.model_host, token=secrets.token_urlsafe(24)))
 
     async def _ask(self, running: target.Target, bench: Bench) -> tuple[list[Attempt], str]:
         evals = self._evals
@@ -183,6 +187,14 @@ class EvalsStage:
             notices=tuple(notices),
             containerised=containerised,
         )
+
+
+def _way_to(model: ScriptServer | None, site: target.Site) -> dict[str, str]:
+    """The variables that lead an agent to its model."""
+    if model is None:
+        return {}
+    url = f"http://{site.model_address(model.port)}/v1"
+    return {"OPENAI_BASE_URL": url, "OPENAI_API_BASE": url, "OPENAI_API_KEY": model.token}
 
 
 def _load_script(path: Path) -> Script:

@@ -19,6 +19,7 @@ from agentops.errors import AgentopsError, ConfigError, Interrupted, Measurement
 from agentops.model.outcome import Outcome
 from agentops.model.run import Check, Counts, StageError, StageResult
 from agentops.model.settings import Agent, Unit
+from agentops.stages.build import build_request
 
 _LOG = "unit.log"
 _BUILD_LOG = "unit-build.log"
@@ -131,14 +132,8 @@ class UnitStage:
                 raise MeasurementError(f"the engine no longer has the image {image_id}")
             tested = measured
             if self._unit.target is not None and self._agent.build is not None:
-                build = self._agent.build
-                request = image.BuildRequest(
-                    context=self._root / build.context,
-                    dockerfile=self._root / build.dockerfile,
-                    tag=f"{image.repository(self._agent.name)}:unit",
-                    target=self._unit.target,
-                    args=build.args,
-                )
+                name = f"{image.repository(self._agent.name)}:unit"
+                request = build_request(self._agent.build, self._root, bench, tag=name, target=self._unit.target)
                 tested = engine.build(request, log=bench.out / _BUILD_LOG, cancel=bench.cancel)
                 _prove(tested, measured, self._unit.target)
             options = f"{tested.env.get('PYTEST_ADDOPTS', '')} --junitxml={_OUT}/{_REPORT}".strip()

@@ -114,6 +114,8 @@ def test_a_good_image_passes_and_nothing_is_left(tmp_path: Path) -> None:
 
 def test_the_same_inputs_give_the_same_image(tmp_path: Path) -> None:
     project(tmp_path, "good")
+    # Everything is copied: the reports of the first run must not get into the second image.
+    (tmp_path / "Dockerfile").write_text('FROM python:3.11-slim\nCOPY . /app/\nCMD ["python", "/app/agent.py"]\n')
     ids = []
     for _ in range(2):
         assert check(tmp_path)[0] == 0

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from agentops.drivers import archive, stream
-from agentops.drivers.container import Engine, check_build
+from agentops.drivers.container import Engine
+from agentops.drivers.image import check_build
 from agentops.drivers.instance import State, exit_words, read_state
 from agentops.errors import ConfigError, Interrupted, MeasurementError, Unavailable
 
