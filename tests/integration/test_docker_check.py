@@ -60,11 +60,7 @@ evals: {{suites: [cases.json], runs: 1, timeout_s: 10}}
 """
 
 
-def engine() -> bool:
-    return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
-
-
-pytestmark = [pytest.mark.docker, pytest.mark.skipif(not engine(), reason="no Docker engine answers")]
+pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("engine")]
 
 
 def project(folder: Path, mode: str) -> Path:

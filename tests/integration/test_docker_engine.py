@@ -28,16 +28,6 @@ pytestmark = pytest.mark.docker
 BASE = "FROM python:3.11-slim\n"
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    try:
-        engine = Engine.connect()
-    except Unavailable as error:
-        pytest.skip(error.message)
-    with engine:
-        yield engine
-
-
 @pytest.fixture
 def run_id(engine: Engine) -> Iterator[str]:
     name = f"test-{uuid.uuid4().hex[:12]}"

@@ -18,7 +18,7 @@ import pytest
 from agentops.contracts import Bench
 from agentops.drivers import labels
 from agentops.drivers.container import Engine
-from agentops.errors import Interrupted, TargetError, Unavailable
+from agentops.errors import Interrupted, TargetError
 from agentops.model.outcome import Outcome
 from agentops.model.run import StageResult
 from agentops.model.settings import Agent, Build, Limits, Unit
@@ -46,16 +46,6 @@ AGENT = BASE + 'WORKDIR /app\nCOPY server.py .\nCMD ["python", "server.py"]\n'
 
 class _Silent:
     def append(self, kind: str, data: Mapping[str, Any]) -> None: ...
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    try:
-        engine = Engine.connect()
-    except Unavailable as error:
-        pytest.skip(error.message)
-    with engine:
-        yield engine
 
 
 @pytest.fixture
