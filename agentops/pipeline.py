@@ -8,7 +8,6 @@ go on, so that one run tells everything that is wrong.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from agentops.config.document import nearest
 from agentops.contracts import Bench, Stage
 from agentops.drivers import git, journal
 from agentops.errors import AgentopsError, ConfigError, Interrupted, ReportError, Unavailable, UsageError
@@ -109,8 +109,10 @@ STAGES: Mapping[str, Callable[[Settings, Sequence[Suite]], Stage | None]] = {
 def plan(settings: Settings, policy: Policy, *, only: Sequence[str] = ()) -> Plan:
     """Decide what will be measured and refuse what cannot be meant, before anything is spent.
 
-    `only` restricts the run to these stages. Raises UsageError or ConfigError.
+    `only` restricts the run to these stages, which makes it a part. Raises UsageError or ConfigError.
     """
+    if {"unit", "evals"} & set(only) and (settings.agent.build or settings.agent.image):
+        only = ("build", *only)  # they run in the image
     wants_evals = settings.evals is not None and (not only or "evals" in only)
     suites = dataset.load(settings.evals.suites, root=settings.root) if settings.evals and wants_evals else ()
     configured = {name: stage for name, make in STAGES.items() if (stage := make(settings, suites)) is not None}
@@ -118,12 +120,13 @@ def plan(settings: Settings, policy: Policy, *, only: Sequence[str] = ()) -> Pla
         raise UsageError("nothing is configured that could be measured", hint="see docs/configuration.md")
     missing = [name for name in only if name not in configured]
     if missing:
-        raise ConfigError(f"{settings.source}: {missing[0]} is not configured", hint=f"add a section {missing[0]}")
+        hint = f"configured are {', '.join(configured)}"
+        raise ConfigError(f"{settings.source}: no stage {missing[0]}{nearest(missing[0], list(configured))}", hint=hint)
     stages = tuple(stage for name, stage in configured.items() if not only or name in only)
     if settings.evals and wants_evals:
         gate_policy.refuse_unreachable(policy, suites, settings.evals.runs)
     lines = {stage.name: stage.plan() for stage in stages}
-    scope = Scope(tuple(lines), full=len(stages) == len(configured))
+    scope = Scope(tuple(lines), full=not only)
     return Plan(settings, policy, stages, scope, suites, lines)
 
 
@@ -144,7 +147,9 @@ def measure(plan: Plan, *, out: Path, run_id: str, emit: Emit, cancel: threading
         try:
             results = _Schedule(plan.stages, bench).run()
         except Interrupted:
-            _sweep(plan, run_id)
+            # What cannot be removed now is swept by the next run; the interrupt is the news.
+            with contextlib.suppress(AgentopsError):
+                _sweep(plan, run_id)
             raise
         run = _assemble(plan, results, run_id=run_id, started=started, commit=state.commit, dirty=state.dirty)
         log.append("finished", records.of_run(run))
@@ -198,19 +203,18 @@ class _Schedule:
         return all(name in self._done for name in stage.after if name in names)
 
     def _work(self, stage: Stage) -> None:
-        self._bench.emit(StageStarted(stage.name))
         started = time.monotonic()
         try:
+            self._bench.emit(StageStarted(stage.name))
             result = stage.run(self._bench, dict(self._done))
         except Interrupted:
-            result = StageResult(stage.name, Outcome.ERROR, errors=(StageError("stopped"),))
+            result = _broken(stage, StageError("stopped"))
         except AgentopsError as error:
-            broken = StageError(error.message, error.hint, unavailable=isinstance(error, Unavailable))
-            result = StageResult(stage.name, Outcome.ERROR, errors=(broken,))
+            result = _broken(stage, StageError(error.message, error.hint, unavailable=isinstance(error, Unavailable)))
         except BaseException as error:  # noqa: BLE001  a stage that breaks is an error of the run, never its end
-            self._bench.journal.append("crash", {"stage": stage.name, "error": one_line(repr(error), 2000)})
-            broken = StageError(f"the stage broke: {one_line(repr(error))}", "please report this as a bug")
-            result = StageResult(stage.name, Outcome.ERROR, errors=(broken,))
+            result = _broken(
+                stage, StageError(f"the stage broke: {one_line(repr(error))}", "please report this as a bug")
+            )
         self._finish(replace(result, duration_s=round(time.monotonic() - started, 3)))
 
     def _finish(self, result: StageResult) -> None:
@@ -223,7 +227,12 @@ class _Schedule:
         with self._changed:
             self._done[result.name] = result
             self._changed.notify_all()
-        self._bench.emit(StageFinished(result))
+        with contextlib.suppress(OSError):
+            self._bench.emit(StageFinished(result))
+
+
+def _broken(stage: Stage, error: StageError) -> StageResult:
+    return StageResult(stage.name, Outcome.ERROR, errors=(error,))
 
 
 def _assemble(
@@ -232,20 +241,20 @@ def _assemble(
     settings = plan.settings
     built = next((r.subject for r in results if r.subject is not None), None)
     subject = built or Subject(image=None, image_id=None)
-    hashes = {suite.path: suite.sha256 for suite in plan.suites}
-    if settings.source and (settings.root / settings.source).is_file():
-        hashes["config"] = hashlib.sha256((settings.root / settings.source).read_bytes()).hexdigest()
+    hashes = {"config": settings.source_sha256} | {suite.path: suite.sha256 for suite in plan.suites}
     return RunResult(
         id=run_id,
         agent=settings.agent.name,
         started_at=started,
         finished_at=_now(),
         environment=plan.policy.environment,
-        containerised=next((r.containerised for r in results if r.containerised is not None), None),
+        containerised=next((r.containerised for r in results if r.name == "evals"), None),
         subject=replace(subject, commit=commit, dirty=dirty, hashes={**subject.hashes, **hashes}),
         scope=plan.scope,
         stages=tuple(results),
-        notices=tuple(dict.fromkeys(n for r in results for n in r.notices)),
+        # The evals come last and what they say of the model matters most.
+        notices=tuple(dict.fromkeys(n for r in reversed(results) for n in r.notices)),
+        scripted=tuple(dict.fromkeys(name for r in results for name in r.scripted)),
         agentops_version=VERSION,
     )
 

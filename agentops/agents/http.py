@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 import time
 from email.utils import parsedate_to_datetime
@@ -63,7 +64,10 @@ class OpenAIChatAgent:
                 f"no answer within {timeout_s:g} s", hint="raise evals.timeout_s, or mend the agent"
             ) from None
         except aiohttp.ClientConnectorError as error:
-            raise TargetError(f"the connection failed: {_cause(error)}", retryable=True) from None
+            cause = error.os_error.strerror or _cause(error)
+            raise TargetError(
+                f"no connection to {error.host}:{error.port}: {one_line(cause)}", retryable=True
+            ) from None
         except (aiohttp.ClientError, ConnectionError, ssl.SSLError) as error:
             raise TargetError(f"the connection broke: {_cause(error)}", retryable=True) from None
         except ValueError as error:
@@ -71,15 +75,22 @@ class OpenAIChatAgent:
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
-    chunks, size = [], 0
-    async for chunk in response.content.iter_chunked(_CHUNK):
-        size += len(chunk)
-        if size > MAX_ANSWER_BYTES:
-            response.close()
-            raise TargetError(
-                f"the answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB", hint="bound what the agent sends"
-            )
-        chunks.append(chunk)
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in response.content.iter_chunked(_CHUNK):
+            size += len(chunk)
+            if size > MAX_ANSWER_BYTES:
+                break
+            chunks.append(chunk)
+    except (aiohttp.ClientError, ConnectionError) as error:
+        # What had begun to arrive was an answer: asking again would throw the dice again.
+        raise TargetError(f"the answer broke off after {size} bytes: {_cause(error)}") from None
+    if size > MAX_ANSWER_BYTES:
+        response.close()
+        raise TargetError(
+            f"the answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB", hint="bound what the agent sends"
+        )
     return b"".join(chunks)
 
 
@@ -107,7 +118,8 @@ def _retry_after(value: str | None) -> float | None:
     if value is None:
         return None
     try:
-        return max(float(value), 0.0)
+        seconds = float(value)
+        return max(seconds, 0.0) if math.isfinite(seconds) else None
     except ValueError:
         pass
     try:

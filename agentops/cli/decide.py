@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -31,6 +32,7 @@ def command(
     from agentops.cli.run import exit_code, show
     from agentops.config import load
     from agentops.drivers import folder
+    from agentops.errors import UsageError
     from agentops.gate import policy
     from agentops.gate.decide import decide
     from agentops.reports import json as documents
@@ -38,7 +40,16 @@ def command(
 
     run = _read(run_path)
     settings, _ = load.load(config_path or Path(load.DEFAULT_NAME))
-    verdict = decide(run, policy.build(settings, environment or run.environment))
+    if settings.agent.name != run.agent:
+        raise UsageError(
+            f"{run_path} is a run of {run.agent}, {settings.source} configures {settings.agent.name}",
+            hint="name the configuration of that agent with --config",
+        )
+    rules = policy.build(settings, environment or run.environment, measured=run.scope.stages)
+    verdict = decide(run, rules)
+    if rules.environment != run.environment:
+        measured = f"measured in the environment {run.environment}, judged in {rules.environment}"
+        run = replace(run, environment=rules.environment, notices=(*run.notices, measured))
     if verdict_path is not None:
         folder.write(verdict_path, documents.verdict_document(verdict))
     if junit_path is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -15,7 +14,7 @@ from agentops.cli import options
 @options.environment
 @click.option("--test-cases", "suites", multiple=True, type=click.Path(), help="An evalset (may be repeated).")
 @click.option(
-    "--threshold", type=click.FloatRange(0, 1, max_open=True), default=None,
+    "--threshold", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=None,
     help="The pass rate that must be shown, in place of the configured gate.",
 )  # fmt: skip
 @click.option("--url", default=None, help="Evaluate an agent that is running there already.")
@@ -47,10 +46,11 @@ def command(
     settings = settings_for(config_path, "evals", "suites", suites, option="--test-cases", url=url, flags=flags)
     rules = policy.build(settings, options.the_environment(environment))
     if threshold is not None:
-        demand = Criterion("pass_rate", at_least=threshold, origin="--threshold")
+        demand = policy.checked(Criterion("pass_rate", at_least=threshold, origin="--threshold"))
         rules = policy.policy(rules.environment, (demand,), rules.allowance)
     else:
-        rules = replace(rules, criteria=tuple(c for c in rules.criteria if "evals" in policy.stages_of(c)))
+        asked = tuple(c for c in rules.criteria if "evals" in policy.stages_of(c))
+        rules = policy.policy(rules.environment, asked, rules.allowance)
     built = settings.agent.build is not None or settings.agent.image is not None
     plan = pipeline.plan(settings, rules, only=("build", "evals") if built else ("evals",))
     return carry_out(plan, out_base=out_base, junit_path=junit_path, quiet=quiet)

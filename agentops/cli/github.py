@@ -29,21 +29,12 @@ def publish(run: RunResult, verdict: Verdict, out: Path, *, kept: bool) -> list[
     """
     from agentops.reports import markdown
 
+    problems = _append("GITHUB_STEP_SUMMARY", markdown.render(run, verdict))
     values = outputs(run, verdict, out)
-    if not kept and verdict.outcome is Outcome.PASS:
+    if (problems or not kept) and verdict.outcome is Outcome.PASS:
         values["verdict"] = Outcome.ERROR.value
-    texts = {
-        "GITHUB_OUTPUT": "".join(_assignment(name, value) for name, value in values.items()),
-        "GITHUB_STEP_SUMMARY": markdown.render(run, verdict),
-    }
-    problems: list[AgentopsError] = []
-    for name, text in texts.items():
-        if path := os.environ.get(name):
-            try:
-                _append(Path(path), text)
-            except ReportError as error:
-                problems.append(error)
-    return problems
+    # Last, because later steps act on it.
+    return problems + _append("GITHUB_OUTPUT", "".join(_assignment(n, v) for n, v in values.items()))
 
 
 def outputs(run: RunResult, verdict: Verdict, out: Path) -> dict[str, str]:
@@ -68,9 +59,14 @@ def _assignment(name: str, value: str) -> str:
     return f"{name}<<{mark}\n{value}\n{mark}\n"
 
 
-def _append(path: Path, text: str) -> None:
+def _append(name: str, text: str) -> list[AgentopsError]:
+    """Append to the file that the variable names, if it does. Returns why that failed."""
+    path = os.environ.get(name)
+    if not path:
+        return []
     try:
-        with path.open("a", encoding="utf-8") as sink:
+        with Path(path).open("a", encoding="utf-8") as sink:
             sink.write(text)
     except OSError as error:
-        raise ReportError(f"{path}: cannot be written: {error.strerror}") from None
+        return [ReportError(f"{path}: cannot be written: {error.strerror}")]
+    return []

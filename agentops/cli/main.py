@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +76,15 @@ def main(argv: list[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return int(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader went away: nothing more can be said, and nothing was decided that anybody read.
+    except OSError as error:
+        # Nobody reads any more, or the disk is full: nothing was decided that anybody could see.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with contextlib.suppress(OSError):
+            click.echo(f"error: the output cannot be written: {error.strerror}", err=True)
+        return int(ExitCode.ERROR)
+    except Exception:  # noqa: BLE001  a fault of ours must not read as a verdict
+        traceback.print_exc()
+        click.echo("error: this is a bug in agentops; please report it with the lines above", err=True)
         return int(ExitCode.ERROR)
 
 
@@ -96,7 +104,7 @@ def _refuse_clash() -> None:
                 raise UsageError(
                     f"the AgentOps SDK (distribution agentops {version}) is installed in {entry or '.'}: "
                     "it has the same import name as this tool",
-                    hint="install agentops-gate apart from the agent's environment: pipx install agentops-gate",
+                    hint="install agentops-gate apart from the agent's environment, for example with pipx",
                 )
 
 

@@ -27,7 +27,7 @@ def environment(function: F) -> F:
     return click.option(
         "-e", "--environment", default=None,
         help="The environment whose policy decides: local, ci, release, or one of the configuration.  "
-        "[default: ci where the variable CI is set, else local]",
+        "[default: ci on a CI server, else local]",
     )(function)  # fmt: skip
 
 
@@ -48,9 +48,17 @@ def output(function: F) -> F:
     return function
 
 
+# Variables by which CI servers are known; not all of them set CI.
+_CI = (
+    "CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "TF_BUILD", "TEAMCITY_VERSION", "BUILDKITE", "CIRCLECI",
+    "BITBUCKET_BUILD_NUMBER", "CODEBUILD_BUILD_ID", "DRONE", "BAMBOO_BUILDNUMBER",
+)  # fmt: skip
+
+
 def the_environment(given: str | None) -> str:
     """The environment that was asked for, or the one that we are in."""
-    return given or ("ci" if os.environ.get("CI", "").lower() not in ("", "0", "false") else "local")
+    on_a_server = any(os.environ.get(name, "").lower() not in ("", "0", "false") for name in _CI)
+    return given or ("ci" if on_a_server else "local")
 
 
 def given(**flags: Any) -> dict[str, Any]:

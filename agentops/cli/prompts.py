@@ -14,7 +14,12 @@ from agentops.cli import options
 @options.config
 @options.environment
 @click.option("--prompts-dir", "dirs", multiple=True, type=click.Path(), help="A folder or file (may be repeated).")
-@click.option("--threshold", type=click.FloatRange(0, 1), default=None, help="A risk above this fails.  [default: 0.8]")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=None,
+    help="A risk above this fails.  [default: 0.8]",
+)
 @options.output
 def command(
     config_path: Path | None,
@@ -37,7 +42,7 @@ def command(
         settings = replace(settings, prompts=replace(settings.prompts, fail_at=threshold), gate=())
     rules = policy.build(settings, options.the_environment(environment))
     if threshold is not None:
-        limit = Criterion("prompt_risk", at_most=threshold, origin="--threshold")
+        limit = policy.checked(Criterion("prompt_risk", at_most=threshold, origin="--threshold"))
         rules = policy.policy(rules.environment, (limit,), rules.allowance)
     plan = pipeline.plan(settings, rules, only=("prompts",))
     return carry_out(plan, out_base=out_base, junit_path=junit_path, quiet=quiet)

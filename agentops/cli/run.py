@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import sys
@@ -20,11 +21,16 @@ from agentops.cli import github
 from agentops.cli.progress import progress
 from agentops.cli.tell import tell
 from agentops.drivers import folder
-from agentops.errors import AgentopsError, ExitCode, ReportError, UsageError
-from agentops.gate.decide import decide
+from agentops.errors import AgentopsError, ExitCode, Interrupted, MeasurementError, ReportError, UsageError
+from agentops.gate.decide import decide, not_kept
 from agentops.model.outcome import Outcome
 from agentops.model.run import RunResult
 from agentops.model.verdict import Verdict
+
+_REPORTS = ("junit.xml", "report.md", "run.json", "verdict.json")
+
+# A registry's address, perhaps with a folder (the grammar of distribution/reference).
+_REGISTRY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*/?")
 
 _EXIT = {
     Outcome.PASS: ExitCode.PASS,
@@ -48,19 +54,21 @@ def carry_out(
         github.require()
     if push and not any(stage.name == "build" for stage in plan.stages):
         raise UsageError("there is no image to push", hint="--push needs a run that builds one")
+    if push and not _REGISTRY.fullmatch(push):
+        raise UsageError(f"--push: {push!r} is no registry", hint="write it as host:port, or host/folder")
     run_id = folder.new_run_id()
     with folder.run_folder(out_base.resolve(), run_id) as out, _signals() as cancel:
         with progress(plan, quiet=quiet) as emit:
             run = pipeline.measure(plan, out=out, run_id=run_id, emit=emit, cancel=cancel)
         verdict = decide(run, plan.policy)
-        problems: list[AgentopsError] = []
         if push and verdict.outcome is Outcome.PASS:
-            run, problems = _push(run, push)
-        problems += write_reports(run, verdict, out, junit_path)
+            run, verdict = _push(run, verdict, push, cancel)
+        problems = write_reports(run, verdict, out, junit_path)
+        show(run, verdict)
+        written = [name for name in _REPORTS if (out / name).is_file()]
+        click.echo(f"reports: {_shown(out)} ({', '.join(written) or 'none could be written'})")
         if on_github:
             problems += github.publish(run, verdict, out, kept=not problems)
-        show(run, verdict)
-        click.echo(f"reports: {_shown(out)} (junit.xml, report.md, run.json, verdict.json)")
     for problem in problems:
         tell(problem)
     return int(exit_code(verdict, kept=not problems))
@@ -111,35 +119,45 @@ def coloured(terminal: bool) -> bool:
     return bool(os.environ.get("FORCE_COLOR")) or (terminal and os.environ.get("TERM") != "dumb")
 
 
-def _push(run: RunResult, registry: str) -> tuple[RunResult, list[AgentopsError]]:
-    """Push the measured image. The digest that the registry gives becomes part of the run's subject."""
+def _push(run: RunResult, verdict: Verdict, registry: str, cancel: threading.Event) -> tuple[RunResult, Verdict]:
+    """Push the measured image. The digest that the registry gives becomes part of the run's subject; where the image
+    cannot be pushed, or not all of it was measured, the verdict is no pass. Raises Interrupted."""
     from agentops.drivers.container import Engine
 
     subject = run.subject
     name, _, tag = (subject.image or "").rpartition(":")
     repository = f"{registry.rstrip('/')}/{name.rsplit('/', 1)[-1]}"
     try:
+        if not run.scope.full or run.containerised is not True or verdict.warnings:
+            raise MeasurementError(
+                "an image is pushed after a whole run in its container, without warnings",
+                hint="run agentops check without --only, with an engine, in an environment that allows nothing",
+            )
         with Engine.connect() as engine:
             engine.tag(subject.image_id or "", repository, tag)
-            digest = engine.push(repository, tag)
+            digest = engine.push(repository, tag, cancel=cancel)
+    except Interrupted:
+        raise
     except AgentopsError as error:
-        return run, [error]
+        return run, not_kept(verdict, f"push to {registry}", error)
     click.echo(f"pushed: {repository}@{digest}", err=True)
-    return replace(run, subject=replace(subject, image=f"{repository}:{tag}", digest=digest)), []
+    return replace(run, subject=replace(subject, image=f"{repository}:{tag}", digest=digest)), verdict
 
 
 @contextlib.contextmanager
 def _signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set. A second one ends the process at once."""
+    """An event that Ctrl-C, SIGTERM and SIGHUP set. A second one ends the process at once."""
     cancel = threading.Event()
 
     def stop(_number: int, _frame: object) -> None:
         if cancel.is_set():
             os._exit(int(ExitCode.INTERRUPTED))
         cancel.set()
-        click.echo("stopping: removing what was started (once more to leave it)", err=True)
+        with contextlib.suppress(OSError):
+            click.echo("stopping: removing what was started (once more to leave it)", err=True)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield cancel
     finally:

@@ -7,10 +7,12 @@ keys, no deep nesting. Scalars follow the YAML 1.2 core schema, so that `on` and
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -42,11 +44,12 @@ _WORDS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file as data. `lines` maps the path of each value to its line, counted from 1."""
+    """A file as data. `lines` maps the path of each value to its line, counted from 1; `sha256` is over its bytes."""
 
     path: str
     data: Any
     lines: Mapping[Keys, int] = field(default_factory=dict)
+    sha256: str = ""
 
     def place(self, keys: Keys) -> str:
         """`file:line` of the value at the path, or of the nearest parent that has one."""
@@ -74,7 +77,8 @@ def read(path: Path, *, shown: str = "") -> Document:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{name}: not UTF-8 at byte {error.start}", hint="save the file as UTF-8") from None
-    return _parse_json(text, name) if path.suffix == ".json" else parse_yaml(text, name)
+    found = _parse_json(text, name) if path.suffix == ".json" else parse_yaml(text, name)
+    return replace(found, sha256=hashlib.sha256(raw).hexdigest())
 
 
 def parse_yaml(text: str, name: str) -> Document:
@@ -175,7 +179,7 @@ def _scalar(text: str, *, plain: bool) -> Any:
         return _WORDS[text]
     if _INT.fullmatch(text):
         return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
-    if _FLOAT.fullmatch(text):
+    if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
         return float(text)
     return text
 
@@ -188,8 +192,11 @@ def _parse_json(text: str, name: str) -> Document:
             raise ConfigError(f"{name}: the key {double!r} stands twice in one object", hint="keep one of the two")
         return result
 
+    def no_number(word: str) -> Any:
+        raise ConfigError(f"{name}: {word} is no number", hint="write a number that has an end")
+
     try:
-        return Document(name, json.loads(text, object_pairs_hook=pairs))
+        return Document(name, json.loads(text, object_pairs_hook=pairs, parse_constant=no_number))
     except json.JSONDecodeError as error:
         raise ConfigError(f"{name}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
     except RecursionError:

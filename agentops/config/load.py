@@ -46,7 +46,7 @@ def from_document(found: Document, *, root: Path, flags: Mapping[str, Any]) -> t
         keys = tuple(dotted.split("."))
         _set(data, keys, value)
         origins[keys] = f"flag --{keys[-1].removesuffix('_s').replace('_', '-')}"
-    document.check(Document(f"{found.path} with flags", data, found.lines), SCHEMA)
+    document.check(Document("the command line", data), SCHEMA)
     _fill(data, document.load_schema(SCHEMA))
     return _settings(data, found, root), Origins(data, origins)
 
@@ -78,6 +78,7 @@ def _settings(data: dict[str, Any], found: Document, root: Path) -> s.Settings:
         gate=tuple(_criterion(item, found, i) for i, item in enumerate(data["gate"])),
         environments={name: _allowance(item) for name, item in data["environments"].items()},
         source=found.path,
+        source_sha256=found.sha256,
     )
 
 
@@ -99,13 +100,18 @@ def _agent(data: dict[str, Any], found: Document) -> s.Agent:
         raise ConfigError(
             f"{place}: agent: nothing says how to run it", hint="give one of build, image, command or url"
         )
-    if "build" in data and data.get("image"):
-        raise ConfigError(f"{place}: agent: build and image exclude each other", hint="keep one of the two")
+    for one, other in (("build", "image"), ("url", "build"), ("url", "image"), ("url", "command")):
+        if one in data and other in data:
+            raise ConfigError(f"{place}: agent: {one} and {other} exclude each other", hint="keep one of the two")
     model = s.Model(**data["model"])
     if (model.mode == "script") != (model.script is not None):
         raise ConfigError(
             f"{found.place(('agent', 'model'))}: agent.model: mode script and the key script belong together",
             hint="give both, or neither",
+        )
+    if model.mode == "script" and "url" in data:
+        raise ConfigError(
+            f"{place}: agent: a script cannot play the model of an agent that runs already", hint="remove model or url"
         )
     build = data.get("build")
     limits = data["limits"]

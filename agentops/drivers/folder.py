@@ -34,7 +34,12 @@ def run_folder(base: Path, run_id: str) -> Iterator[Path]:
     """
     try:
         base.mkdir(parents=True, exist_ok=True)
-        handle = os.open(base / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        for path in (base, base / "runs"):
+            if path.is_symlink():
+                raise UsageError(
+                    f"{path} is a link: reports would be written elsewhere", hint="remove it, or give --out"
+                )
+        handle = os.open(base / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     except OSError as error:
         raise ReportError(
             f"{base}: cannot be written: {error.strerror}", hint="give another folder with --out"

@@ -71,6 +71,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+_READY_HINTS = {
+    0: "the agent must listen on 0.0.0.0 and on agent.port",
+    404: "set agent.ready to a path that answers 200 when the agent can serve",
+}
+
+
 def wait_ready(
     address: tuple[str, int],
     path: str,
@@ -97,5 +103,6 @@ def wait_ready(
             raise Interrupted("the wait for the agent was stopped")
         if time.monotonic() > deadline:
             said = f"{path} last said {answer.said}"
-            raise TargetError(f"the agent was not ready after {timeout_s:g} s: {said}", hint=hint())
+            mend = _READY_HINTS.get(answer.status or 0, "raise agent.ready_timeout_s, or mend what it waits for")
+            raise TargetError(f"the agent was not ready after {timeout_s:g} s: {said}", hint=f"{mend}; {hint()}")
         time.sleep(_POLL_S)

@@ -121,10 +121,11 @@ def copy_log(messages: Iterable[Mapping[str, Any]], sink: IO[str]) -> str:
 
 
 def failed_build(words: str, dockerfile: str) -> MeasurementError:
-    """The error of a failed build: the last lines of its log, and how to mend what is known."""
+    """The error of a failed build: its last line, how to mend what is known, and the last lines of its log."""
     buildkit = _NEEDS_BUILDKIT.search(words) or (_UNKNOWN.search(words) and _BUILDKIT_SYNTAX.search(dockerfile))
-    hint = _BUILDKIT_HINT if buildkit else "the whole log is in the run's folder"
-    return MeasurementError(f"the image could not be built:\n{text.tail(words, 20)}", hint=hint)
+    last = text.tail(words, 20).splitlines() or ["the builder said nothing"]
+    hint = _BUILDKIT_HINT if buildkit else "mend the Dockerfile; build.log in the run's folder ends so:"
+    return MeasurementError(f"the image could not be built: {last[-1]}", hint="\n".join([hint, *last]))
 
 
 def read_push(messages: Iterable[Mapping[str, Any]], reference: str) -> str:

@@ -5,8 +5,6 @@ An evalset is a mapping with `cases`, or just a list of cases; YAML or JSON.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,11 +43,11 @@ def _load(path: Path, *, shown: str) -> Suite:
         raise ConfigError(f"{shown}: the suite holds no cases", hint="write at least one case, or take the suite out")
     if isinstance(found.data, list):
         lines = {("cases", *keys): line for keys, line in found.lines.items()}
-        found = Document(found.path, {"cases": found.data}, lines)
+        found = Document(found.path, {"cases": found.data}, lines, found.sha256)
     document.check(found, SCHEMA)
     name = found.data.get("name") or path.stem
     cases = tuple(_case(data, found, ("cases", i)) for i, data in enumerate(found.data["cases"]))
-    return Suite(name, shown, hashlib.sha256(path.read_bytes()).hexdigest(), cases)
+    return Suite(name, shown, found.sha256, cases)
 
 
 def _case(data: Mapping[str, Any], found: Document, keys: Keys) -> Case:
@@ -79,9 +77,11 @@ def _assertion(data: Mapping[str, Any], found: Document, keys: Keys) -> Assertio
 def _refuse(kind: str, params: Mapping[str, Any]) -> None:
     """Raise ConfigError for a parameter that the schema lets through and that could never be judged."""
     if kind == "regex":
+        import regex
+
         try:
-            re.compile(params["value"])
-        except re.error as error:
+            regex.compile(params["value"])
+        except regex.error as error:
             raise ConfigError(f"no regular expression: {error}", hint="mend the pattern") from None
     elif kind == "json_schema":
         from jsonschema import Draft202012Validator, SchemaError

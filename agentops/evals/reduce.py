@@ -68,22 +68,33 @@ def values(results: Sequence[CaseResult]) -> dict[str, float]:
 
 
 def errors(results: Sequence[CaseResult], *, stopped: str, max_error_rate: float) -> tuple[StageError, ...]:
-    """Why the evals count as not measured, if they do: too many attempts without an outcome, or a case without any."""
+    """Why the evals count as not measured, if they do: too many attempts without an outcome or with retries, or a
+    case without any measured attempt."""
     planned = sum(r.planned for r in results)
     broken = [a for r in results for a in r.attempts if a.outcome is Outcome.ERROR]
     never = planned - sum(len(r.attempts) for r in results)
     unmeasured = len(broken) + never
+    retried = sum(bool(a.retries) and a.outcome is not Outcome.ERROR for r in results for a in r.attempts)
     empty = [r for r in results if not any(a.outcome in (Outcome.PASS, Outcome.FAIL) for a in r.attempts)]
-    if not stopped and not empty and unmeasured <= max_error_rate * planned:
+    if not stopped and not empty and unmeasured + retried <= max_error_rate * planned:
         return ()
     causes = Counter(a.error for a in broken).most_common(3)
     told = [f"{cause} ({count}x)" if count > 1 else cause for cause, count in causes]
-    found = [StageError(f"the agent is gone: {stopped}", hint="see agent.log in the run's folder")] if stopped else []
+    found = [StageError(stopped, hint="see agent.log in the run's folder")] if stopped else []
+    if never:
+        told.append(f"{never} were not asked any more")
     if unmeasured:
         found.append(
             StageError(
                 f"{unmeasured} of {planned} attempts were not measured: {'; '.join(told) or 'the run stopped early'}",
                 hint="mend the agent or what it needs, then run the check again",
+            )
+        )
+    if retried:
+        found.append(
+            StageError(
+                f"{retried} of {planned} attempts were answered only after trouble on the way",
+                hint="mend what is in the way; calls that are asked again and again measure something else",
             )
         )
     if empty and not stopped:

@@ -18,9 +18,9 @@ from agentops.contracts import AgentAdapter, Journal
 from agentops.errors import Interrupted, TargetError
 from agentops.evals import scoring
 from agentops.model.case import Answer, Attempt, Case, Score, ToolCall
-from agentops.model.codec import encode
+from agentops.model.codec import decode, encode
 from agentops.model.outcome import Outcome
-from agentops.text import cap, one_line
+from agentops.text import cap, one_line, redact
 
 # So many attempts in a row without any answer, and the target counts as gone.
 _GIVE_UP_AFTER = 10
@@ -74,12 +74,13 @@ async def run(
     cancel: threading.Event,
     on_attempt: Callable[[int, int, int], None],
     trouble: Callable[[], str | None],
+    secrets: Sequence[str] = (),
 ) -> tuple[list[Attempt], str]:
     """Ask everything that is planned.
 
     Returns the attempts in the order in which they ended, and why the run stopped early ("" where it did not).
-    `on_attempt(done, failed, errors)` is called after each; `trouble()` tells whether the target died. Raises
-    Interrupted when `cancel` is set.
+    `on_attempt(done, failed, errors)` is called after each; `trouble()` tells whether the target died. Values
+    in `secrets` are taken out of everything that is kept. Raises Interrupted when `cancel` is set.
     """
     state = _State()
     schedule = plan.schedule()
@@ -88,7 +89,7 @@ async def run(
         for case, number in schedule:
             if state.gone:
                 return
-            attempt = await _attempt(plan, agent, case, number)
+            attempt = redacted(await _attempt(plan, agent, case, number), secrets)
             _note(state, attempt, trouble)
             state.attempts.append(attempt := replace(attempt, seq=len(state.attempts) + 1))
             journal.append("attempt", encode(attempt))
@@ -127,7 +128,7 @@ def _note(state: _State, attempt: Attempt, trouble: Callable[[], str | None]) ->
     if died := trouble():
         state.gone = died
     elif state.silent >= _GIVE_UP_AFTER:
-        state.gone = f"{state.silent} calls in a row had no answer; the last: {attempt.error}"
+        state.gone = f"given up after {state.silent} calls in a row without an answer; the last: {attempt.error}"
 
 
 async def _attempt(plan: Plan, agent: AgentAdapter, case: Case, number: int) -> Attempt:
@@ -139,7 +140,8 @@ async def _attempt(plan: Plan, agent: AgentAdapter, case: Case, number: int) -> 
             answer, latency_s = await agent.ask(case.input, session=session, timeout_s=plan.timeout_s)
         except TargetError as error:
             if not error.retryable or len(causes) >= plan.retries:
-                return Attempt(case.id, number, 0, Outcome.ERROR, error=error.message, retries=tuple(causes))
+                told = f"{error.message} ({error.hint})" if error.hint else error.message
+                return Attempt(case.id, number, 0, Outcome.ERROR, error=told, retries=tuple(causes))
             causes.append(error.message)
             await asyncio.sleep(_pause(len(causes), error.retry_after_s))
             # A retry is a new conversation: the broken call may have left half a turn behind.
@@ -157,6 +159,15 @@ async def _attempt(plan: Plan, agent: AgentAdapter, case: Case, number: int) -> 
             retries=tuple(causes),
             scores=scores,
         )
+
+
+def redacted(attempt: Attempt, secrets: Sequence[str]) -> Attempt:
+    """The attempt without the values: an agent may say what it was given in confidence."""
+    if not secrets:
+        return attempt
+    # As JSON escapes them, so that no quote or backslash in a value hides it.
+    escaped = [json.dumps(value)[1:-1] for value in secrets]
+    return decode(Attempt, json.loads(redact(json.dumps(encode(attempt)), escaped)))
 
 
 def _unjudged(scores: Sequence[Score]) -> str:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from agentops.evals.metrics import DETERMINISTIC, JUDGE
+from agentops.evals.metrics.text import SEARCH_S
 from agentops.evals.metrics.tools import NoTrace
 from agentops.model.case import Answer, Assertion, Case, Score
 from agentops.model.outcome import Outcome, worst
 from agentops.text import one_line
+
+_NOT_OF_THE_TEXT = ("tool_called", "tool_not_called")
+# Assertions that an agent which says nothing would meet.
+_TRUE_OF_SILENCE = ("refusal", "latency", "regex")
 
 
 def score(case: Case, answer: Answer, latency_s: float) -> tuple[Score, ...]:
@@ -32,9 +37,17 @@ def _score(assertion: Assertion, answer: Answer, latency_s: float) -> Score:
         return Score(
             assertion.label,
             Outcome.ERROR,
-            "the answer carries no trace of tool calls, so neither a call nor its absence shows",
+            "the answer carries no trace of tool calls, neither message.tool_calls nor trace.tool_calls, so that "
+            "neither a call nor its absence shows",
+        )
+    except TimeoutError:
+        return Score(
+            assertion.label, Outcome.ERROR, f"the search took longer than {SEARCH_S:g} s: simplify the pattern"
         )
     except Exception as error:  # noqa: BLE001  a metric that breaks is data, not the end of the run
         return Score(assertion.label, Outcome.ERROR, f"the metric broke: {one_line(repr(error))}")
     passed = holds is not assertion.negate
+    silent = not answer.text.strip() and assertion.kind not in _NOT_OF_THE_TEXT
+    if passed and silent and (assertion.negate or assertion.kind in _TRUE_OF_SILENCE):
+        return Score(assertion.label, Outcome.ERROR, "the answer is empty, and silence proves nothing")
     return Score(assertion.label, Outcome.PASS if passed else Outcome.FAIL, one_line(reason, 400))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from agentops.errors import AgentopsError
 from agentops.gate.judge import judge
 from agentops.gate.policy import stages_of
 from agentops.model.outcome import Outcome, worst
@@ -51,6 +52,7 @@ def decide(run: RunResult, policy: Policy) -> Verdict:
         not_gated=_not_gated(run, policy),
         out_of_scope=tuple(c.name for c in policy.criteria if not in_scope & set(stages_of(c))),
         not_recordable=_not_recordable(run, outcome, warnings),
+        scripted=run.scripted,
         policy_sha256=policy.sha256,
         summary=dict(evals.values) if evals else {},
     )
@@ -64,13 +66,12 @@ def _measured(stage: StageResult | None, name: str, allowance: Allowance) -> Cri
         return None
     else:
         errors = stage.errors or (StageError("the stage ended without saying why"),)
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     allowed = allowance.unmeasured_any or name in allowance.unmeasured
     return CriterionResult(
         name=f"{name} measured",
         metric=name,
         outcome=Outcome.ERROR,
-        reason=errors[0].message + more,
+        reason=errors[0].message,
         hint=errors[0].hint,
         warned=allowed and all(e.unavailable for e in errors),
     )
@@ -80,7 +81,7 @@ def _excused(run: RunResult, stages: tuple[str, ...], excused: set[str]) -> bool
     """Whether all that measures a criterion is excused in this environment: then its warning speaks for it."""
     scoped = [s for s in stages if s in run.scope.stages]
     results = [run.stage(s) for s in scoped]
-    nothing = all(r is None or r.counts.measured == 0 for r in results)
+    nothing = all(r is None or (r.counts.measured == 0 and not r.findings) for r in results)
     return nothing and set(scoped) <= excused
 
 
@@ -102,7 +103,8 @@ def _warning(result: CriterionResult, environment: str) -> str:
 def _line(run: RunResult, outcome: Outcome, results: Sequence[CriterionResult], warnings: Sequence[str]) -> str:
     word = outcome.value.upper()
     who = f"{run.agent} {run.subject.image_id.removeprefix('sha256:')[:12]}" if run.subject.image_id else run.agent
-    part = "" if run.scope.full else f" (only {', '.join(run.scope.stages)})"
+    part = f" ({' and '.join(run.scripted)} scripted)" if run.scripted else ""
+    part += "" if run.scope.full else f" (only {', '.join(run.scope.stages)})"
     held = sum(r.outcome is Outcome.PASS for r in results)
     counted = sum(not r.warned for r in results)
     if outcome is Outcome.PASS:
@@ -133,6 +135,21 @@ def _not_recordable(run: RunResult, outcome: Outcome, warnings: Sequence[str]) -
         (not run.scope.full, "the run measured only a part"),
         (run.containerised is not True, "the agent did not run in a container"),
         (run.subject.image_id is None, "the run has no image"),
+        (run.subject.commit is None, "the image belongs to no commit"),
+        (run.subject.dirty, "the work tree held changes that were not committed"),
+        (any(s.containerised is False for s in run.stages if s.name == "unit"), "unit tests ran outside the image"),
         (bool(warnings), "something was allowed as a warning"),
     ]
     return tuple(text for holds, text in reasons if holds)
+
+
+def not_kept(verdict: Verdict, what: str, error: AgentopsError) -> Verdict:
+    """The verdict where something that belongs to a pass could not be done afterwards: a pass no more."""
+    added = CriterionResult(what, what, Outcome.ERROR, error.message, hint=error.hint)
+    return replace(
+        verdict,
+        outcome=worst([verdict.outcome, Outcome.ERROR]),
+        line=f"ERROR: {what}: {one_line(error.message, 200)}; before that: {verdict.line}",
+        results=(added, *verdict.results),
+        not_recordable=(*verdict.not_recordable, f"{what}: {one_line(error.message, 200)}"),
+    )

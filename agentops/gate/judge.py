@@ -22,7 +22,8 @@ _MEASURED = (Outcome.PASS, Outcome.FAIL)
 
 def judge(run: RunResult, criterion: Criterion) -> CriterionResult:
     """One criterion over the run."""
-    if not any(_measured(run, stage) for stage in stages_of(criterion)):
+    stages = stages_of(criterion)
+    if not any(_measured(run, s.name) or s.findings for s in run.stages if s.name in stages):
         return _result(criterion, Outcome.ERROR, "nothing was measured for it", hint="see the errors of its stage")
     return _JUDGES[criterion.metric](run, criterion)
 
@@ -138,9 +139,9 @@ def _value(run: RunResult, c: Criterion) -> CriterionResult:
     value = stage.values[c.metric]
     coverage = f"{stage.counts.measured}/{stage.counts.planned} {stage.counts.unit}"
     outcome = Outcome.FAIL if value > bound else Outcome.PASS
-    return _result(
-        c, outcome, f"{value:.3g} over {coverage}, at most {bound:g} allowed", observed=value, coverage=coverage
-    )
+    what = "tests failed" if c.metric == "tests_failed" else "is the highest risk"
+    reason = f"{value:.3g} {what} ({coverage}), at most {bound:g} allowed"
+    return _result(c, outcome, reason, observed=value, coverage=coverage)
 
 
 _JUDGES: Mapping[str, Callable[[RunResult, Criterion], CriterionResult]] = {
@@ -152,6 +153,7 @@ _JUDGES: Mapping[str, Callable[[RunResult, Criterion], CriterionResult]] = {
     "latency_p99_s": _latency,
     "findings": _findings,
     "prompt_risk": _value,
+    "prompt_risk_high": _value,
     "tests_failed": _value,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,11 +14,12 @@ from agentops.model.case import Suite
 from agentops.model.codec import encode
 from agentops.model.finding import Severity
 from agentops.model.settings import Settings
-from agentops.model.verdict import Allowance, Criterion, Policy
+from agentops.model.verdict import Allowance, Criterion, Policy, Where
 from agentops.stats import latency
 from agentops.stats.intervals import trials_needed
 
 DEFAULT_PASS_RATE = 0.85
+DEFAULT_RISK = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +28,40 @@ class Metric:
 
     stages: tuple[str, ...]
     side: str
+    least: float = 0.0
+    most: float = math.inf
     needs_k: bool = False
+
+    def means(self, bound: float) -> bool:
+        """Whether the bound could both be met and be missed: the ends of the range are true of every run."""
+        above = bound > self.least if self.side == "at_least" else bound >= self.least
+        return above and bound < self.most
 
 
 METRICS = {
-    "pass_rate": Metric(("evals",), "at_least"),
+    "pass_rate": Metric(("evals",), "at_least", most=1.0),
     "violations": Metric(("evals",), "at_most"),
-    "consistency_pass_all_k": Metric(("evals",), "at_least", needs_k=True),
+    "consistency_pass_all_k": Metric(("evals",), "at_least", most=1.0, needs_k=True),
     "latency_p50_s": Metric(("evals",), "at_most"),
     "latency_p95_s": Metric(("evals",), "at_most"),
     "latency_p99_s": Metric(("evals",), "at_most"),
     "findings": Metric(("prompts", "code", "dependencies"), "at_most"),
-    "prompt_risk": Metric(("prompts",), "at_most"),
+    "prompt_risk": Metric(("prompts",), "at_most", most=1.0),
+    "prompt_risk_high": Metric(("prompts",), "at_most", most=1.0),
     "tests_failed": Metric(("unit",), "at_most"),
 }
 
 QUANTILES = {"latency_p50_s": 0.5, "latency_p95_s": 0.95, "latency_p99_s": 0.99}
 
 
-def build(settings: Settings, environment: str) -> Policy:
-    """The policy of an environment. Raises ConfigError for a criterion that cannot be meant."""
-    criteria = tuple(_checked(c) for c in settings.gate) + _implied(settings)
+def build(settings: Settings, environment: str, *, measured: Sequence[str] = ()) -> Policy:
+    """The policy of an environment. A stage that is configured, or among those `measured`, is gated whatever the
+    configuration says. Raises ConfigError for a criterion that cannot be meant."""
+    configured = _configured(settings)
+    for criterion in settings.gate:
+        _refuse_unmeasured(criterion, configured)
+    criteria = tuple(checked(c) for c in settings.gate)
+    criteria += _implied(settings, criteria, configured | set(measured))
     allowance = _allowance(settings, environment)
     return policy(environment, criteria, allowance)
 
@@ -90,10 +105,6 @@ def _refuse_unreachable(c: Criterion, suites: Sequence[Suite], runs: int) -> Non
         attempts, needed = len(cases) * (runs // (c.k or 1)), trials_needed(c.at_least, c.confidence)
     elif c.metric in QUANTILES:
         needed = latency.samples_needed(QUANTILES[c.metric], c.confidence)
-    if c.at_least is not None and c.at_least >= 1 and c.metric != "violations":
-        raise ConfigError(
-            f"{c.origin}: {c.name}: no number of runs can show a rate of 1", hint="demand violations at_most 0"
-        )
     if attempts < needed:
         what = f"blocks of {c.k} runs" if c.k else "attempts"
         enough = -(-needed // len(cases)) * (c.k or 1)
@@ -104,11 +115,17 @@ def _refuse_unreachable(c: Criterion, suites: Sequence[Suite], runs: int) -> Non
         )
 
 
-def _checked(c: Criterion) -> Criterion:
+def checked(c: Criterion) -> Criterion:
+    """The criterion, complete. Raises ConfigError for one that cannot be meant."""
     metric = METRICS[c.metric]
     bound = c.at_least if metric.side == "at_least" else c.at_most
     if bound is None:
         raise ConfigError(f"{c.origin}: {c.metric} is bounded by {metric.side}", hint=f"write {metric.side} instead")
+    if not metric.means(bound):
+        hint = (
+            "demand violations at_most 0 where nothing may fail" if bound >= 1 else "write a bound that can be missed"
+        )
+        raise ConfigError(f"{c.origin}: {c.name}: every run or no run would meet this", hint=hint)
     if metric.needs_k != (c.k is not None):
         raise ConfigError(
             f"{c.origin}: k belongs to consistency_pass_all_k and to nothing else", hint="add or remove k"
@@ -122,17 +139,38 @@ def _checked(c: Criterion) -> Criterion:
     return replace(c, severity=Severity.LOW) if c.metric == "findings" and c.severity is None else c
 
 
-def _implied(settings: Settings) -> tuple[Criterion, ...]:
-    """A stage that is configured is gated, also where the configuration says nothing about it."""
-    asked = {c.metric for c in settings.gate}
+def _configured(settings: Settings) -> set[str]:
+    sections = {
+        "prompts": settings.prompts, "code": settings.code, "dependencies": settings.dependencies,
+        "unit": settings.unit, "evals": settings.evals,
+    }  # fmt: skip
+    return {name for name, section in sections.items() if section is not None}
+
+
+def _refuse_unmeasured(c: Criterion, configured: set[str]) -> None:
+    """A demand that nothing measures would be dropped in silence, for example where a section is misspelt away."""
+    if not configured & set(stages_of(c)):
+        raise ConfigError(
+            f"{c.origin}: {c.name}: nothing that is configured measures it",
+            hint=f"add a section {' or '.join(stages_of(c))}, or take the criterion out",
+        )
+
+
+def _implied(settings: Settings, asked: Sequence[Criterion], stages: set[str]) -> tuple[Criterion, ...]:
+    """What a stage has to meet where no criterion speaks of all that it measures."""
+    whole = {(c.metric, stage) for c in asked if c.where.tag is None for stage in stages_of(c)}
+    rates = ("pass_rate", "violations", "consistency_pass_all_k")
     implied = []
-    if settings.prompts and "prompt_risk" not in asked:
-        implied.append(Criterion("prompt_risk", at_most=settings.prompts.fail_at, origin="prompts.fail_at"))
-    if (settings.code or settings.dependencies) and "findings" not in asked:
-        implied.append(Criterion("findings", at_most=0, severity=Severity.HIGH, origin="default"))
-    if settings.unit and "tests_failed" not in asked:
+    if "prompts" in stages and not {("prompt_risk", "prompts"), ("prompt_risk_high", "prompts")} & whole:
+        limit = settings.prompts.fail_at if settings.prompts else DEFAULT_RISK
+        implied.append(Criterion("prompt_risk", at_most=limit, origin="prompts.fail_at"))
+    for stage in ("code", "dependencies"):
+        if stage in stages and ("findings", stage) not in whole:
+            where = Where(stage=stage)
+            implied.append(Criterion("findings", at_most=0, severity=Severity.HIGH, where=where, origin="default"))
+    if "unit" in stages and ("tests_failed", "unit") not in whole:
         implied.append(Criterion("tests_failed", at_most=0, origin="default"))
-    if settings.evals and "pass_rate" not in asked:
+    if "evals" in stages and not {(rate, "evals") for rate in rates} & whole:
         implied.append(Criterion("pass_rate", at_least=DEFAULT_PASS_RATE, origin="default"))
     return tuple(implied)
 
@@ -145,5 +183,5 @@ def _allowance(settings: Settings, environment: str) -> Allowance:
     known = [*settings.environments, "local", "ci", "release"]
     raise UsageError(
         f"there is no environment {environment!r}{nearest(environment, known)}",
-        hint=f"environments in {settings.source}: {', '.join(settings.environments) or 'none'}",
+        hint=f"there are {', '.join(dict.fromkeys(known))}",
     )

@@ -69,7 +69,7 @@ class StageResult:
     `outcome` is PASS when everything planned was measured (findings are judged by the gate, not here), ERROR when
     something was not, SKIPPED when the stage is not configured. `values` are numbers for the gate by metric name.
     `tools` are versions of what measured. `logs` are files below the run's folder. `subject` is set by the stage that
-    builds, `containerised` by the one that runs the agent.
+    builds, `containerised` by those that run the agent's code, `scripted` names what a script played ("model").
     """
 
     name: str
@@ -86,6 +86,7 @@ class StageResult:
     duration_s: float = 0.0
     subject: Subject | None = None
     containerised: bool | None = None
+    scripted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,8 @@ class Scope:
 class RunResult:
     """The whole run. `notices` are what every report must say: a scripted model, a run without a container.
 
-    `containerised` is None where the run did not start the agent at all.
+    `containerised` is None where the run did not start the agent at all. `scripted` names what a script played instead
+    of a real model: "model", "judge".
     """
 
     id: str
@@ -113,6 +115,7 @@ class RunResult:
     scope: Scope
     stages: tuple[StageResult, ...]
     notices: tuple[str, ...] = ()
+    scripted: tuple[str, ...] = ()
     agentops_version: str = ""
     schema: str = SCHEMA
 

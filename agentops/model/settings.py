@@ -129,7 +129,8 @@ class Evals:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The whole configuration. A section that is None is a stage that is not configured."""
+    """The whole configuration. A section that is None is a stage that is not configured. `source` is the file's name,
+    `source_sha256` is over the bytes that were read."""
 
     root: Path
     agent: Agent
@@ -141,3 +142,4 @@ class Settings:
     gate: tuple[Criterion, ...] = ()
     environments: Mapping[str, Allowance] = field(default_factory=dict)
     source: str = ""
+    source_sha256: str = ""

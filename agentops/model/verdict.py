@@ -95,7 +95,7 @@ class CriterionResult:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer. `line` is the one sentence for people; `warnings` name what the environment let through;
-    `not_recordable` says why no record may be minted, empty where one may."""
+    `not_recordable` says why no record may be minted, empty where one may. `scripted` is that of the run."""
 
     run_id: str
     outcome: Outcome
@@ -106,6 +106,7 @@ class Verdict:
     not_gated: tuple[str, ...] = ()
     out_of_scope: tuple[str, ...] = ()
     not_recordable: tuple[str, ...] = ()
+    scripted: tuple[str, ...] = ()
     policy_sha256: str = ""
     summary: Mapping[str, float] = field(default_factory=dict)
     schema: str = SCHEMA

@@ -12,7 +12,7 @@ from agentops.model.run import RunResult
 from agentops.model.verdict import CriterionResult, Verdict
 from agentops.reports import summary
 from agentops.reports.layout import BLANK, Entry, Line, Span, Style, entries, flow, paint, paragraph
-from agentops.text import said
+from agentops.text import fit, said
 
 NARROWEST = 30
 _SHOWN = 10
@@ -134,7 +134,12 @@ def _failed_criteria(run: RunResult, verdict: Verdict, width: int) -> list[Line]
 
 
 def _hint(hint: str, width: int) -> list[Line]:
-    return paragraph(said(hint), width, indent=4, label="hint: ", style=Style.FAINT) if hint.strip() else []
+    """The mend, then what else the hint shows line by line, such as the end of a log."""
+    first, *rest = hint.strip().splitlines() or [""]
+    if not first:
+        return []
+    quoted = [(Span("    | ", Style.FAINT), Span(fit(said(line, 200), width - 6))) for line in rest[-_SHOWN:]]
+    return [*paragraph(said(first), width, indent=4, label="hint: ", style=Style.FAINT), *quoted]
 
 
 def _stage_errors(run: RunResult, width: int) -> list[Line]:
@@ -203,7 +208,8 @@ def _aside(run: RunResult, verdict: Verdict, width: int) -> list[Line]:
         ("left out", [f"{s.name}: {what}" for s in run.stages for what in s.counts.skipped]),
         ("note", summary.other_notices(run)),
         ("warning", list(verdict.warnings)),
-        ("no record", list(verdict.not_recordable)),
+        # Of a part nobody expects a record.
+        ("no record", ["; ".join(verdict.not_recordable)] if run.scope.full and verdict.not_recordable else []),
     ]
     lines: list[Line] = []
     for label, values in texts:

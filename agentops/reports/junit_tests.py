@@ -18,7 +18,7 @@ from agentops.model.outcome import Outcome
 from agentops.model.run import Check, RunResult, StageError, StageResult
 from agentops.model.verdict import CriterionResult, Verdict
 from agentops.reports import summary
-from agentops.text import cap, clean, one_line
+from agentops.text import cap, clean, inert, one_line
 
 # Some readers refuse names above 512 characters; room stays for a number that makes the name unique.
 _NAME = 480
@@ -74,7 +74,7 @@ def groups(run: RunResult, verdict: Verdict) -> tuple[Group, ...]:
 def _safe(text: str, limit: int) -> str:
     # Cut first: cleaning a text of megabytes is work for nothing.
     note = f" [... {len(text) - limit} more characters]" if len(text) > limit else ""
-    return _ATTACHMENT.sub("[ [", clean(text[:limit])) + note
+    return _ATTACHMENT.sub("[ [", inert(clean(text[:limit]))) + note
 
 
 def _name(text: str) -> str:

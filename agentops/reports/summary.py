@@ -188,8 +188,13 @@ def open_findings(run: RunResult, at_least: Severity) -> list[Finding]:
 
 
 def failed_checks(run: RunResult) -> list[tuple[str, Check]]:
-    """Unit tests, templates and the like that did not pass, with their stage."""
-    bad = [(s.name, c) for s in run.stages for c in s.checks if c.outcome in _BAD]
+    """Unit tests, templates and the like that did not pass, with their stage; not what is told as a stage's error."""
+    bad = [
+        (s.name, c)
+        for s in run.stages
+        for c in s.checks
+        if c.outcome in _BAD and c.message not in {e.message for e in s.errors}
+    ]
     return sorted(bad, key=lambda pair: _BAD.index(pair[1].outcome))
 
 

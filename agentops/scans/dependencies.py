@@ -34,11 +34,11 @@ from agentops.scans.result import ScanResult
 
 UNPINNED = "unpinned-requirement"
 
-# How the last lines on stderr read when nothing answered. A certificate that is not trusted (SSLError) is not among
-# them: there somebody answered.
+# How the last lines on stderr read when nothing answered. A connection that was made and broke, an answer that did not
+# come and a certificate that is not trusted are not among them: there somebody answered.
 _NOT_IN_REACH = re.compile(
-    r"NameResolution|ConnectionError|ConnectTimeout|ReadTimeout|ProxyError|timed out|Connection refused"
-    r"|Network is unreachable|Could not connect to OSV|network may be blocking"
+    r"NameResolution|ConnectTimeout|Connection refused|No route to host|Network is unreachable|ProxyError"
+    r"|Could not connect to OSV|network may be blocking"
 )
 
 _Package = tuple[str, str]

@@ -105,8 +105,8 @@ def tag(state: GitState) -> str:
 
 
 def build_request(build: Build, root: Path, bench: Bench, *, tag: str, target: str | None) -> image.BuildRequest:
-    """What the engine is asked to build. The folder of our own runs stays out of the context: it differs from run to
-    run, and the same inputs must give the same image."""
+    """What the engine is asked to build. Our own runs stay out of the context: they differ from run to run, and the
+    same inputs must give the same image."""
     context, runs = (root / build.context).resolve(), bench.out.resolve().parents[1]
     own = runs.relative_to(context).as_posix() if runs.is_relative_to(context) and runs != context else ""
     return image.BuildRequest(
@@ -115,5 +115,5 @@ def build_request(build: Build, root: Path, bench: Bench, *, tag: str, target: s
         tag=tag,
         target=target,
         args=build.args,
-        exclude=(own,) if own else (),
+        exclude=tuple(f"{own}/{name}" for name in ("runs", "latest", "lock")) if own else (),
     )

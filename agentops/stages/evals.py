@@ -12,12 +12,14 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from agentops.agents.http import OpenAIChatAgent
 from agentops.contracts import Bench
-from agentops.errors import ConfigError, MeasurementError
+from agentops.errors import ConfigError, MeasurementError, Unavailable
 from agentops.evals import reduce, runner, scoring
 from agentops.evals.metrics import judge
 from agentops.model import records
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 # The judge looks at many answers with one process; each answer gets its share of time.
 _JUDGE_START_S = 30.0
 
+_ALONE = "no earlier evidence was looked up: the verdict rests on this run alone"
 _NOT_CONTAINED = {
     "process": ("the agent ran as a local process, not as the image that would be shipped",),
     "url": ("the agent was running already; nothing is known of its image",),
@@ -80,31 +83,54 @@ class EvalsStage:
 
     def run(self, bench: Bench, done: Mapping[str, StageResult]) -> StageResult:
         """Measure. Raises MeasurementError where the agent could not even be started."""
-        notices: list[str] = []
-        with ExitStack() as stack:
-            site = stack.enter_context(target.prepare(self._agent, _image(self._agent, done), bench))
-            model = self._play_model(stack, site, notices)
-            env = _way_to(model, site)
-            running = stack.enter_context(site.start(env))
-            attempts, stopped = asyncio.run(self._ask(running, bench))
-            notices += [*_NOT_CONTAINED.get(site.kind, ()), *running.notices()]
-            if model is not None and model.misses:
-                told = f"{model.name} had no rule for {len(model.misses)} questions; the first: {model.misses[0]}"
-                notices.append(told)
-            containerised, log = running.containerised, running.log
-        attempts = self._judge(attempts, bench, notices)
-        return self._result(attempts, stopped, containerised=containerised, log=log, notices=notices)
+        notices = [_ALONE]
+        scripted: list[str] = []
+        try:
+            with ExitStack() as stack:
+                site = stack.enter_context(target.prepare(self._agent, _image(self._agent, done), bench))
+                model = self._play_model(stack, site)
+                running = stack.enter_context(site.start(_way_to(model, site)))
+                attempts, stopped = asyncio.run(self._ask(running, bench))
+                notices = [*self._said_of(model), *_NOT_CONTAINED.get(site.kind, ()), *running.notices(), *notices]
+                scripted += ["model"] if model is not None else []
+                containerised, log = running.containerised, running.log
+        except Unavailable as error:
+            # The agent's behaviour is what the gate is for: an engine that went away excuses nothing.
+            raise MeasurementError(error.message, hint=error.hint) from None
+        attempts, said = self._judge(attempts, bench)
+        if said:
+            notices.insert(0, said)
+            scripted.append("judge")
+        result = self._result(attempts, stopped)
+        return replace(
+            result,
+            containerised=containerised,
+            logs=(log,) if log else (),
+            notices=tuple(notices),
+            scripted=tuple(scripted),
+        )
 
-    def _play_model(self, stack: ExitStack, site: target.Site, notices: list[str]) -> ScriptServer | None:
+    def _play_model(self, stack: ExitStack, site: target.Site) -> ScriptServer | None:
         """Start the scripted model where one is configured, where the agent can reach it."""
-        path = self._agent.model.script
-        if path is None:
+        if self._agent.model.script is None:
             return None
         from agentops.gateway.server import ScriptServer
 
-        script = _load_script(self._root / path)
-        notices.append(f"scripted model: {script.name} ({path}) answered, no real model did")
+        script = _load_script(self._root / self._agent.model.script)
         return stack.enter_context(ScriptServer(script, host=site.model_host, token=secrets.token_urlsafe(24)))
+
+    def _said_of(self, model: ScriptServer | None) -> list[str]:
+        """What every report must say of the scripted model."""
+        if model is None:
+            return []
+        named = f"scripted model: {model.name} ({self._agent.model.script})"
+        if not model.calls:
+            return [f"{named} was never asked: the agent does not use OPENAI_BASE_URL, or needs no model"]
+        notices = [f"{named} answered, no real model did"]
+        if model.misses:
+            count = "1 question" if len(model.misses) == 1 else f"{len(model.misses)} questions"
+            notices.append(f"{model.name} had no rule for {count}; the first: {model.misses[0]}")
+        return notices
 
     async def _ask(self, running: target.Target, bench: Bench) -> tuple[list[Attempt], str]:
         evals = self._evals
@@ -122,16 +148,21 @@ class EvalsStage:
         def progress(done: int, failed: int, errors: int) -> None:
             bench.emit(Progress(self.name, done, plan.attempts, failed, errors))
 
-        url = running.base_url.rstrip("/")
-        if not url.endswith(self._agent.path):
-            url += self._agent.path
+        url = _endpoint(running.base_url, self._agent.path)
         async with OpenAIChatAgent(url, model=self._agent.name, connections=evals.concurrency) as agent:
             return await runner.run(
-                plan, agent, journal=bench.journal, cancel=bench.cancel, on_attempt=progress, trouble=running.trouble
+                plan,
+                agent,
+                journal=bench.journal,
+                cancel=bench.cancel,
+                on_attempt=progress,
+                trouble=running.trouble,
+                secrets=[os.environ[name] for name in self._agent.secret_env],
             )
 
-    def _judge(self, attempts: list[Attempt], bench: Bench, notices: list[str]) -> list[Attempt]:
-        """Let the judge look at the answers whose cases ask for it, and complete the attempts with its scores."""
+    def _judge(self, attempts: list[Attempt], bench: Bench) -> tuple[list[Attempt], str]:
+        """Let the judge look at the answers whose cases ask for it. Returns the attempts, completed by its scores, and
+        what every report must say of a judge that a script plays."""
         requests = [
             judge.JudgeRequest(key=f"{a.seq}:{i}", assertion=assertion, input=case.input, output=a.answer.text)
             for a in attempts
@@ -140,11 +171,11 @@ class EvalsStage:
             for i, assertion in enumerate(scoring.judged(case))
         ]
         if not requests or self._evals.judge is None:
-            return attempts
+            return attempts, ""
         settings = self._evals.judge
         bench.emit(Note(self.name, f"the judge looks at {len(requests)} answers"))
         with ExitStack() as stack:
-            endpoint = self._judge_endpoint(settings, stack, notices)
+            endpoint, said = self._judge_endpoint(settings, stack)
             limit_s = _JUDGE_START_S + settings.timeout_s * (1 + len(requests) / 4)
             scores = judge.score(requests, endpoint, out=bench.out, cancel=bench.cancel, timeout_s=limit_s)
         completed = []
@@ -155,23 +186,22 @@ class EvalsStage:
                 attempt = records.judged(attempt, added)
                 bench.journal.append("judged", {"seq": attempt.seq, "scores": encode(added)})
             completed.append(attempt)
-        return completed
+        return completed, said
 
-    def _judge_endpoint(self, settings: Judge, stack: ExitStack, notices: list[str]) -> judge.JudgeEndpoint:
+    def _judge_endpoint(self, settings: Judge, stack: ExitStack) -> tuple[judge.JudgeEndpoint, str]:
+        """Where the judge is, and what every report must say of it."""
         if settings.script is not None:
             from agentops.gateway.server import ScriptServer
 
             token = secrets.token_urlsafe(24)
             script = _load_script(self._root / settings.script)
             server = stack.enter_context(ScriptServer(script, token=token))
-            notices.append(f"scripted judge: {script.name} ({settings.script}) judged, no real model did")
-            return judge.JudgeEndpoint(f"scripted:{script.name}", server.base_url, token, settings.timeout_s)
+            said = f"scripted judge: {script.name} ({settings.script}) judged, no real model did"
+            return judge.JudgeEndpoint(f"scripted:{script.name}", server.base_url, token, settings.timeout_s), said
         key = os.environ.get(settings.key_env, "") if settings.key_env else ""
-        return judge.JudgeEndpoint(settings.model, settings.base_url or "", key, settings.timeout_s)
+        return judge.JudgeEndpoint(settings.model, settings.base_url or "", key, settings.timeout_s), ""
 
-    def _result(
-        self, attempts: Sequence[Attempt], stopped: str, *, containerised: bool, log: str, notices: Sequence[str]
-    ) -> StageResult:
+    def _result(self, attempts: Sequence[Attempt], stopped: str) -> StageResult:
         runs = self._evals.runs
         results = reduce.cases(self._suites, attempts, runs=runs, needed=self._evals.needed or runs)
         errors = reduce.errors(results, stopped=stopped, max_error_rate=self._evals.max_error_rate)
@@ -183,10 +213,14 @@ class EvalsStage:
             cases=results,
             errors=errors,
             values=reduce.values(results),
-            logs=(log,) if log else (),
-            notices=tuple(notices),
-            containerised=containerised,
         )
+
+
+def _endpoint(base_url: str, path: str) -> str:
+    """Where to post: the path is added, but for what of it the URL says already (`http://host/v1`)."""
+    url = base_url.rstrip("/")
+    said = urlsplit(url).path
+    return url.removesuffix(said) + path if said and (path + "/").startswith(said + "/") else url + path
 
 
 def _way_to(model: ScriptServer | None, site: target.Site) -> dict[str, str]:
@@ -212,8 +246,4 @@ def _image(agent: Agent, done: Mapping[str, StageResult]) -> str | None:
         return build.subject.image_id
     if agent.command and all(e.unavailable for e in build.errors):
         return None
-    first = build.errors[0] if build.errors else None
-    raise MeasurementError(
-        f"there is no image to run: {first.message if first else 'the build stage left none'}",
-        hint=first.hint if first else "",
-    )
+    raise MeasurementError("there is no image to run", hint="mend the build first")

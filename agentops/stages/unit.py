@@ -25,7 +25,7 @@ _LOG = "unit.log"
 _BUILD_LOG = "unit-build.log"
 _REPORT = "unit.xml"
 _OUT = "/agentops-out"
-_OUTSIDE = "unit tests ran outside the container"
+_OUTSIDE = "unit tests ran outside the image"
 _NO_REPORT_HINT = (
     "the command must run pytest, which is told by PYTEST_ADDOPTS where to write its report; "
     "a --junitxml of the command's own hides it"
@@ -34,7 +34,8 @@ _NO_REPORT_HINT = (
 
 @dataclass(frozen=True, slots=True)
 class _Ran:
-    """What a run of the suite left behind. `ended` says how, to follow "the tests"."""
+    """What a run of the suite left behind. `ended` says how, to follow "the tests"; `in_image` is None where nothing
+    ran."""
 
     report: bytes | None
     output: str
@@ -42,6 +43,7 @@ class _Ran:
     ended: str
     notices: tuple[str, ...] = ()
     tools: Mapping[str, str] | None = None
+    in_image: bool | None = None
 
 
 class UnitStage:
@@ -96,6 +98,7 @@ class UnitStage:
         return replace(
             result,
             notices=ran.notices,
+            containerised=ran.in_image,
             tools=ran.tools or {},
             logs=logs,
         )
@@ -108,7 +111,7 @@ class UnitStage:
         if build is not None and build.outcome is Outcome.PASS and image_id:
             return self._in_image(bench, image_id)
         if self._unit.python is not None:
-            return replace(self._in_process(bench), notices=(_OUTSIDE,))
+            return self._in_process(bench)
         if build is None or build.outcome is Outcome.SKIPPED:
             raise MeasurementError(
                 "unit needs the image, and this run has none", hint="configure agent.build or unit.python"
@@ -172,7 +175,7 @@ class UnitStage:
         packed = container.fetch(f"{_OUT}/{_REPORT}", limit_bytes=testreport.LIMIT_BYTES + 2**20)
         report = archive.only_file(packed, limit_bytes=testreport.LIMIT_BYTES) if packed is not None else None
         notices = (f"the container of the unit tests {state.sentence}",) if state.oom_killed else ()
-        return _Ran(report, output, state.exit_code, state.sentence, notices)
+        return _Ran(report, output, state.exit_code, state.sentence, notices, in_image=True)
 
     # In a process
 
@@ -189,7 +192,8 @@ class UnitStage:
             raise MeasurementError(error.message, hint=error.hint) from None
         output = done.stdout + done.stderr
         (bench.out / _LOG).write_text(output, encoding="utf-8")
-        return _Ran(testreport.read_file(report), output, done.code, exit_words(done.code))
+        found = testreport.read_file(report)
+        return _Ran(found, output, done.code, exit_words(done.code), (_OUTSIDE,), in_image=False)
 
     def _argv(self) -> list[str]:
         """The command with the agent's interpreter in place of a leading `python` or `pytest`."""

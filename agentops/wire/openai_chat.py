@@ -2,15 +2,15 @@
 
 An agent behind this protocol usually hides the model calls it makes. Ours reads two places for its tool calls: the
 standard `choices[0].message.tool_calls`, and a top-level object `trace` with a list `tool_calls` of objects with
-`name`, `arguments` (an object or JSON text) and `status` ("ok" or "error"). Without either the tool calls are
-unknown, which is not the same as none.
+`name`, `arguments` (an object or JSON text) and `status` ("ok" or "error"). Where it carries both, both count. Without
+either the tool calls are unknown, which is not the same as none.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from agentops.model.case import Answer, ToolCall, Usage
 
@@ -28,12 +28,15 @@ def parse(body: bytes) -> Answer:
     """The answer in the body of a 200 response. Raises ShapeError."""
     data = _json(body)
     message = _message(data)
-    content = message.get("content")
-    text = content if content is not None else ""
+    text = message.get("content")
+    if text is None:
+        text = message.get("refusal")
     if isinstance(text, list):
         text = "".join(str(p.get("text", "")) for p in text if isinstance(p, dict))
+    if text is None and isinstance(message.get("tool_calls"), list):
+        text = ""
     if not isinstance(text, str):
-        raise ShapeError("choices[0].message.content is no text")
+        raise ShapeError("choices[0].message has neither content nor refusal nor tool calls")
     model = data.get("model")
     return Answer(
         text=text,
@@ -67,14 +70,12 @@ def _message(data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _tool_calls(data: Mapping[str, Any], message: Mapping[str, Any]) -> tuple[ToolCall, ...] | None:
-    trace = data.get("trace")
-    if isinstance(trace, dict) and isinstance(trace.get("tool_calls"), list):
-        return tuple(_tool_call(call) for call in trace["tool_calls"])
-    if isinstance(message.get("tool_calls"), list):
-        return tuple(
-            _tool_call(call.get("function") if isinstance(call, dict) else None) for call in message["tool_calls"]
-        )
-    return None
+    trace, asked = data.get("trace"), message.get("tool_calls")
+    traced = trace.get("tool_calls") if isinstance(trace, dict) else None
+    if not isinstance(traced, list) and not isinstance(asked, list):
+        return None
+    standard = [call.get("function") if isinstance(call, dict) else None for call in asked or ()]
+    return tuple(_tool_call(call) for call in (*(traced or ()), *standard))
 
 
 def _tool_call(call: Any) -> ToolCall:
@@ -95,6 +96,9 @@ def _usage(usage: Any) -> Usage | None:
     if not isinstance(usage, dict):
         return None
     prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if not isinstance(prompt, int) or not isinstance(completion, int):
-        return None
-    return Usage(prompt, completion)
+    return Usage(prompt, completion) if _is_count(prompt) and _is_count(completion) else None
+
+
+def _is_count(value: Any) -> TypeGuard[int]:
+    """Whether it is a number of tokens that can be meant."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**40

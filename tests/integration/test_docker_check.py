@@ -102,7 +102,7 @@ def test_a_good_image_passes_and_nothing_is_left(tmp_path: Path) -> None:
     assert run["containerised"] is True
     assert run["subject"]["image_id"].startswith("sha256:")
     assert run["subject"]["image"] == "tiny-agent:nocommit"
-    assert json.loads((latest / "verdict.json").read_text())["not_recordable"] == []
+    assert json.loads((latest / "verdict.json").read_text())["not_recordable"] == ["the image belongs to no commit"]
     assert "Successfully built" in (latest / "build.log").read_text()
     assert (latest / "agent.log").is_file()
     assert left_over(tmp_path) == []
@@ -142,7 +142,7 @@ def test_an_image_that_does_not_build_is_an_error_with_the_end_of_the_log(tmp_pa
     code, told = check(tmp_path)
     assert code == 4
     assert "about to fail" in told
-    assert "there is no image to run" in told or "the image" in told
+    assert "there is no image to run" in told
     assert "about to fail" in (tmp_path / ".agentops/latest/build.log").read_text()
 
 
@@ -216,4 +216,8 @@ def test_nothing_is_pushed_after_a_fail(tmp_path: Path) -> None:
 def test_a_push_that_fails_is_no_pass(tmp_path: Path) -> None:
     code, said = check(project(tmp_path, "good"), "--push", "localhost:1")
     assert code == 4
-    assert "PASS: tiny-agent" in said
+    assert "ERROR: push to localhost:1" in said
+    latest = tmp_path / ".agentops/latest"
+    assert json.loads((latest / "verdict.json").read_text())["outcome"] == "error"
+    assert "push to localhost:1" in (latest / "junit.xml").read_text()
+    assert "push to localhost" in (latest / "report.md").read_text()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 
 from agentops.model.case import Answer, Assertion
 from agentops.text import one_line
 
 Judged = tuple[bool, str]
+
+SEARCH_S = 1.0
+"""Seconds that one search for a pattern may take."""
 
 
 def contains(assertion: Assertion, answer: Answer, _latency_s: float) -> Judged:
@@ -38,9 +40,12 @@ def equals(assertion: Assertion, answer: Answer, _latency_s: float) -> Judged:
 
 
 def regex(assertion: Assertion, answer: Answer, _latency_s: float) -> Judged:
-    """The pattern is found somewhere in the answer."""
+    """The pattern is found somewhere in the answer. Raises TimeoutError where the search takes too long: patterns that
+    backtrack without end must not let an answer hang the gate."""
+    import regex as engine
+
     pattern = assertion.params["value"]
-    found = re.search(pattern, answer.text)
+    found = engine.search(pattern, answer.text, timeout=SEARCH_S)
     if found:
         return True, f"/{one_line(pattern, 60)}/ matches {_quote(found.group(0))}"
     return False, f"/{one_line(pattern, 60)}/ is not found in {_quote(answer.text)}"

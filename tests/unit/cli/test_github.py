@@ -64,13 +64,13 @@ def test_a_fail_stays_a_fail_whatever_was_kept(outputs: Path, tmp_path: Path) ->
     assert read(outputs)["verdict"] == "fail"
 
 
-def test_a_summary_that_cannot_be_written_is_told_and_the_outputs_stay(
+def test_a_summary_that_cannot_be_written_is_told_and_is_no_pass(
     outputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "no" / "folder"))
     (problem,) = github.publish(RUN, verdict(), tmp_path, kept=True)
     assert "no/folder: cannot be written" in problem.message
-    assert read(outputs)["verdict"] == "pass"
+    assert read(outputs)["verdict"] == "error"
 
 
 def test_outside_of_github_it_is_refused_before_anything(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,8 @@ def test_unknown_keys_name_file_line_and_the_nearest_key(tmp_path: Path) -> None
         ("", "the file is empty"),
         ("version: 1\nagent: {name: a}\n", "agentops.yaml:2: agent: nothing says how to run it"),
         ("version: 1\nagent: {name: a, build: {}, image: b}\n", "build and image exclude each other"),
+        ("version: 1\nagent: {name: a, url: 'http://x', build: {}}\n", "url and build exclude each other"),
+        (LEAST + "gate:\n  - {metric: findings, at_most: 1e999}\n", "gate.0.at_most: must be a number"),
         ("version: 2\nagent: {name: a, build: {}}\n", "agentops.yaml:1: version: must be 1, not 2"),
         (
             LEAST + "gate:\n  - {metric: passrate, at_least: 1}\n",
@@ -79,7 +81,9 @@ def test_defaults_are_those_of_the_types(tmp_path: Path) -> None:
         unit=s.Unit(("pytest",)),
         evals=s.Evals(("e",), judge=s.Judge(script="j")),
         source="agentops.yaml",
+        source_sha256=settings.source_sha256,
     )
+    assert len(settings.source_sha256) == 64
 
 
 def test_values_remember_where_they_came_from(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Deterministic assertions, each once holding and once not, and negated."""
 
+import time
 from typing import Any
 
 import pytest
@@ -44,8 +45,8 @@ TABLE: list[tuple[str, dict[str, Any], str, bool]] = [
     ("json_schema", {"value": {"required": ["a"]}}, '{"a": 1}', True),
     ("json_schema", {"value": {"required": ["a"]}}, "{}", False),
     ("json_schema", {"value": {"required": ["a"]}}, "a: 1", False),
-    ("latency", {"at_most_s": 1}, "", True),
-    ("latency", {"at_most_s": 0.1}, "", False),
+    ("latency", {"at_most_s": 1}, "ok", True),
+    ("latency", {"at_most_s": 0.1}, "ok", False),
     ("tool_called", {"value": "refund"}, "", True),
     ("tool_called", {"value": "delete"}, "", False),
     ("tool_called", {"name": "refund", "arguments": {"order": "A-1", "deep": {"y": 2}}}, "", True),
@@ -89,3 +90,37 @@ def test_an_assertion_that_was_not_judged_makes_the_attempt_an_error() -> None:
     scores = scoring.score(case, Answer("a"), 0.1)
     assert len(scores) == 1
     assert scoring.outcome(case, scores) is Outcome.ERROR
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "negate"),
+    [
+        ("contains", {"value": "x"}, True),
+        ("icontains_any", {"value": ["x"]}, True),
+        ("refusal", {"value": False}, False),
+        ("latency", {"at_most_s": 1}, False),
+        ("regex", {"value": "^\\s*$"}, False),
+    ],
+)
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_silence_proves_nothing(kind: str, params: dict[str, Any], negate: bool, text: str) -> None:
+    assert score(kind, params, text, negate=negate) is Outcome.ERROR
+
+
+def test_silence_is_no_refusal_and_holds_no_text() -> None:
+    assert score("refusal", {"value": True}, "") is Outcome.FAIL
+    assert score("contains", {"value": "x"}, "") is Outcome.FAIL
+
+
+def test_a_pattern_that_backtracks_without_end_is_an_error_in_bounded_time() -> None:
+    case = Case("c", "x", (), (Assertion("regex", {"value": "^(([a-z])+.)+[A-Z]([a-z])+$"}),), Location("s"))
+    started = time.monotonic()
+    (result,) = scoring.score(case, Answer("a" * 60), 0.1)
+    assert time.monotonic() - started < 5
+    assert result.outcome in (Outcome.ERROR, Outcome.FAIL)
+    (slow,) = scoring.score(
+        Case("c", "x", (), (Assertion("regex", {"value": "(a|a|b)*c(?<=x{3})$"}),), Location("s")),
+        Answer("a" * 5000),
+        0.1,
+    )
+    assert slow.outcome in (Outcome.ERROR, Outcome.FAIL)

@@ -39,7 +39,7 @@ def finding(severity: Severity, *, waiver: str | None = None) -> Finding:
 
 def run(*stages: StageResult, scope: tuple[str, ...] = (), full: bool = True) -> RunResult:
     names = scope or tuple(s.name for s in stages)
-    subject = Subject("n:t", "sha256:abc")
+    subject = Subject("n:t", "sha256:abc", commit="0" * 40)
     return RunResult("id", "agent", "t0", "t1", "ci", True, subject, Scope(names, full), stages)
 
 
@@ -190,6 +190,8 @@ def test_a_record_needs_a_full_pass_in_a_container() -> None:
     assert judge(replace(good, containerised=False), RATE).not_recordable
     assert judge(replace(good, scope=Scope(("evals",), False)), RATE).not_recordable
     assert judge(replace(good, subject=Subject()), RATE).not_recordable
+    assert judge(replace(good, subject=replace(good.subject, dirty=True)), RATE).not_recordable
+    assert judge(replace(good, subject=replace(good.subject, commit=None)), RATE).not_recordable
 
 
 def test_a_metric_without_a_criterion_is_listed() -> None:

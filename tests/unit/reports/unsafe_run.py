@@ -48,7 +48,7 @@ def run_saying(value: str) -> RunResult:
     )
     subject = Subject(value, value, value, value, True, {value: value})
     scope = Scope((value, value + "x"), False)
-    return RunResult(value, value, value, value, value, False, subject, scope, stages, (value,), value)
+    return RunResult(value, value, value, value, value, False, subject, scope, stages, (value,), (value,), value)
 
 
 def verdict_saying(value: str, outcome: Outcome = Outcome.FAIL) -> Verdict:
@@ -59,4 +59,4 @@ def verdict_saying(value: str, outcome: Outcome = Outcome.FAIL) -> Verdict:
         for warned in (False, True)
     )
     some = (value, value)
-    return Verdict(value, outcome, value, results, value, some, some, some, some, value)
+    return Verdict(value, outcome, value, results, value, some, some, some, some, some, value)

@@ -208,7 +208,6 @@ def test_no_network_is_unavailable_and_names_the_way_out(tmp_path: Path, out: Pa
     "line",
     [
         "requests.exceptions.ConnectionError: HTTPSConnectionPool(host='h'): (Caused by NameResolutionError('x'))",
-        "requests.exceptions.ReadTimeout: HTTPSConnectionPool(host='h'): Read timed out.",
         "ERROR:pip_audit._cli:Could not connect to OSV's vulnerability feed",
     ],
 )
@@ -216,6 +215,20 @@ def test_other_ways_of_being_out_of_reach(tmp_path: Path, out: Path, line: str) 
     tool = fake(tmp_path, f"import sys; print({line!r}, file=sys.stderr); sys.exit(1)")
     with pytest.raises(Unavailable, match="no advisory service in reach"):
         dependencies.scan(wanted(tmp_path, "a==1"), out=out, service="https://user:pw@example.com/q", tool=tool)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "requests.exceptions.ReadTimeout: HTTPSConnectionPool(host='h'): Read timed out.",
+        "requests.exceptions.ConnectionError: ('Connection aborted.', ConnectionResetError(104, 'reset by peer'))",
+    ],
+)
+def test_a_service_that_was_there_and_broke_is_no_missing_network(tmp_path: Path, out: Path, line: str) -> None:
+    tool = fake(tmp_path, f"import sys; print({line!r}, file=sys.stderr); sys.exit(1)")
+    with pytest.raises(MeasurementError) as caught:
+        dependencies.scan(wanted(tmp_path, "a==1"), out=out, service="https://example.com/q", tool=tool)
+    assert not isinstance(caught.value, Unavailable)
 
 
 def test_a_bad_certificate_is_no_missing_network(tmp_path: Path, out: Path) -> None:

@@ -88,9 +88,11 @@ def test_a_scripted_model_behind_a_local_process(tmp_path: Path, bench: Bench) -
     assert result.outcome is Outcome.PASS
     assert (result.counts.planned, result.counts.measured) == (4, 4)
     assert result.containerised is False
+    assert result.scripted == ("model",)
     assert result.notices == (
         "scripted model: toy-model (model.yaml) answered, no real model did",
         "the agent ran as a local process, not as the image that would be shipped",
+        "no earlier evidence was looked up: the verdict rests on this run alone",
     )
     (answer,) = {a.answer.text for c in result.cases for a in c.attempts if a.answer}
     assert answer == "hello to you"

@@ -81,7 +81,8 @@ def test_tests_run_with_the_interpreter_named_and_none_of_our_environment(bench,
     assert Path(cwd) == bench.root
     assert "the last words" in (bench.out / "unit.log").read_text()
     assert result.logs == ("unit.log",)
-    assert result.notices == ()
+    assert result.notices == ("unit tests ran outside the image",)
+    assert result.containerised is False
 
 
 def test_a_leading_python_is_the_agents_and_a_path_is_relative_to_the_root(bench, other):
@@ -164,7 +165,7 @@ def test_a_run_without_an_image_is_an_error_of_its_own(bench):
 def test_without_the_image_the_interpreter_takes_over_and_that_is_said(bench, other):
     result = run(bench, Unit(command=("pytest",), python=str(other)), {"build": ABSENT})
     assert result.outcome is Outcome.PASS
-    assert result.notices == ("unit tests ran outside the container",)
+    assert result.notices == ("unit tests ran outside the image",)
 
 
 def test_agentops_own_environment_is_refused(bench, tmp_path):
