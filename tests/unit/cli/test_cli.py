@@ -210,6 +210,91 @@ def test_what_cannot_be_carried_out_is_said_in_one_line(tmp_path: Path, words: t
     assert not (tmp_path / ".agentops").exists(), "refused before anything was written"
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("check", "--runs", "0"), "the command line: evals.runs"),
+        (("check", "--only", "eval"), "did you mean 'evals'"),
+        (("check", "--push", "not a registry!"), "no image to push"),
+        (("check", "-e", "staging"), "there are local, ci, release"),
+        (("check", "--github"), "GITHUB_OUTPUT"),
+        (("prompts", "--prompts-dir", "p", "--threshold", "nan"), "every run or no run would meet this"),
+        (("eval", "--threshold", "nan"), "every run or no run would meet this"),
+        (("eval", "--threshold", "0"), "--threshold"),
+    ],
+)
+def test_flags_that_cannot_be_meant_cost_nothing(
+    tmp_path: Path, agent: Callable[[Behave], Any], words: tuple[str, ...], said: str
+) -> None:
+    server = agent(lambda r: r.say("ok"))
+    project(tmp_path, server.url)
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p/a.txt").write_text("hello")
+    done = agentops(*words, cwd=tmp_path, GITHUB_OUTPUT="")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert said in done.stderr
+    assert server.seen == []
+
+
+def test_a_criterion_whose_section_is_gone_is_refused(tmp_path: Path, agent: Callable[[Behave], Any]) -> None:
+    server = agent(lambda r: r.say("ok"))
+    project(tmp_path, server.url)
+    with (tmp_path / "agentops.yaml").open("a") as sink:
+        sink.write("  - {metric: findings, severity: high, at_most: 0}\n")
+    done = agentops("check", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "nothing that is configured measures it" in done.stderr
+
+
+def test_a_part_is_never_recordable(tmp_path: Path, agent: Callable[[Behave], Any]) -> None:
+    project(tmp_path, agent(lambda r: r.say("ok")).url)
+    assert agentops("eval", "--threshold", "0.5", cwd=tmp_path).returncode == 0
+    verdict = json.loads((tmp_path / ".agentops/latest/verdict.json").read_text())
+    assert "the run measured only a part" in verdict["not_recordable"]
+
+
+def test_a_run_of_another_agent_is_not_judged(tmp_path: Path, agent: Callable[[Behave], Any]) -> None:
+    project(tmp_path, agent(lambda r: r.say("ok")).url)
+    assert agentops("check", cwd=tmp_path).returncode == 0
+    other = (tmp_path / "agentops.yaml").read_text().replace("name: a,", "name: b,")
+    (tmp_path / "other.yaml").write_text(other)
+    done = agentops("decide", ".agentops/latest", "-c", "other.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "is a run of a" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["CI", "JENKINS_URL", "TF_BUILD", "GITHUB_ACTIONS"])
+def test_a_ci_server_is_known_by_its_variables(tmp_path: Path, name: str) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p/a.txt").write_text("hello")
+    assert "environment ci" in agentops("prompts", "--prompts-dir", "p", cwd=tmp_path, **{name: "true"}).stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("words", [("check", "-q"), ("check", "--plan"), ("config",)])
+def test_an_output_that_cannot_be_written_is_an_error(
+    tmp_path: Path, agent: Callable[[Behave], Any], words: tuple[str, ...]
+) -> None:
+    project(tmp_path, agent(lambda r: r.say("ok")).url)
+    argv = [sys.executable, "-m", "agentops.cli.main", *words]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            argv, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 4
+    assert "Traceback" not in done.stderr
+
+
+def test_nobody_listening_to_progress_does_not_stop_the_check(tmp_path: Path, agent: Callable[[Behave], Any]) -> None:
+    project(tmp_path, agent(lambda r: r.say("ok")).url)
+    read, write = os.pipe()
+    os.close(read)
+    argv = [sys.executable, "-m", "agentops.cli.main", "check"]
+    done = subprocess.run(argv, cwd=tmp_path, stdout=subprocess.PIPE, stderr=write, timeout=60, check=False)
+    os.close(write)
+    assert done.returncode in (0, 4)
+
+
 def test_a_gate_that_could_never_pass_costs_nothing(tmp_path: Path, agent: Callable[[Behave], Any]) -> None:
     server = agent(lambda r: r.say("ok"))
     project(tmp_path, server.url, cases=5)

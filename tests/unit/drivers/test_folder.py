@@ -43,6 +43,27 @@ def test_the_lock_of_a_killed_check_is_free(tmp_path: Path) -> None:
         assert out.is_dir()
 
 
+def test_a_lock_that_is_a_link_is_not_written_through(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/lock").symlink_to(precious)
+    with pytest.raises(ReportError), folder.run_folder(tmp_path / "out", "one"):
+        pass
+    assert precious.read_text() == "mine"
+
+
+@pytest.mark.parametrize("link", ["out", "out/runs"])
+def test_a_folder_that_is_a_link_is_refused(tmp_path: Path, link: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / link).parent.mkdir(exist_ok=True)
+    (tmp_path / link).symlink_to(elsewhere)
+    with pytest.raises(UsageError, match="is a link"), folder.run_folder(tmp_path / "out", "one"):
+        pass
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_a_full_disk_names_the_file_and_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "run.json"
     folder.write(path, "old")

@@ -204,3 +204,52 @@ def test_concurrency_is_used_and_kept(agent: Callable[[Behave], Any]) -> None:
 
     ask(agent(slow).url, cases(40), concurrency=5, timeout_s=5)
     assert most[0] == 5
+
+
+def test_what_had_begun_to_arrive_is_never_asked_for_again(agent: Callable[[Behave], Any]) -> None:
+    def cut(request: Any) -> None:
+        request.close_connection = True
+        request.send_response(200)
+        request.send_header("Content-Length", "1000")
+        request.end_headers()
+        request.wfile.write(b'{"choices": [{"message": {"content": "FORBIDDEN')
+
+    server = agent(cut)
+    (attempt,), _ = ask(server.url, cases(1))
+    assert attempt.outcome is Outcome.ERROR
+    assert "the answer broke off" in attempt.error
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "soon", "Wed, 99 Foo"])
+def test_a_senseless_wait_is_not_obeyed(agent: Callable[[Behave], Any], value: str) -> None:
+    def busy_once(request: Any) -> None:
+        request.say("ok") if "retry" in request.session else request.reply({}, 503, Retry_After=value)
+
+    started = time.monotonic()
+    (attempt,), _ = ask(agent(busy_once).url, cases(1))
+    assert attempt.outcome is Outcome.PASS
+    assert time.monotonic() - started < 5
+
+
+def test_a_secret_that_the_agent_says_is_kept_nowhere(agent: Callable[[Behave], Any]) -> None:
+    secret = 'sk-"quoted"\\secret'
+    journal = Records()
+
+    def telling(request: Any) -> None:
+        calls = [{"name": "t", "arguments": {"key": secret}}]
+        request.say(f"ok, my key is {secret}", trace={"tool_calls": calls})
+
+    plan = runner.Plan(cases(2), 1, 1, 1.0, retries=0, seed=1, session_prefix="t")
+
+    async def go() -> tuple[list[Attempt], str]:
+        async with OpenAIChatAgent(agent(telling).url + "/v1/chat/completions", model="a", connections=1) as client:
+            return await runner.run(
+                plan, client, journal=journal, cancel=threading.Event(), on_attempt=lambda *_: None,
+                trouble=lambda: None, secrets=[secret],
+            )  # fmt: skip
+
+    attempts, _ = asyncio.run(go())
+    assert all(a.outcome is Outcome.PASS for a in attempts)
+    assert "sk-" not in repr(attempts) + repr(journal.rows)
+    assert "[redacted]" in repr(attempts)

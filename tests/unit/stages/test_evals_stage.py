@@ -17,7 +17,7 @@ from agentops.evals import dataset
 from agentops.model import settings as s
 from agentops.model.outcome import Outcome
 from agentops.model.run import StageError, StageResult, Subject
-from agentops.stages.evals import EvalsStage
+from agentops.stages.evals import EvalsStage, _endpoint
 
 AGENT = """
 import http.client, json, os, sys
@@ -172,3 +172,46 @@ def test_without_an_engine_the_agent_runs_as_a_process(tmp_path: Path, bench: Be
 def test_an_image_that_did_not_build_is_never_replaced_by_a_process(tmp_path: Path, bench: Bench) -> None:
     with pytest.raises(MeasurementError, match="there is no image to run"):
         stage(tmp_path, {"input": "hello"}).run(bench, {"build": built(unavailable=False)})
+
+
+@pytest.mark.parametrize(
+    ("url", "posted"),
+    [
+        ("http://h:1", "http://h:1/v1/chat/completions"),
+        ("http://h:1/", "http://h:1/v1/chat/completions"),
+        ("http://h:1/v1", "http://h:1/v1/chat/completions"),
+        ("http://h:1/v1/chat/completions", "http://h:1/v1/chat/completions"),
+        ("http://h:1/agents/7", "http://h:1/agents/7/v1/chat/completions"),
+        ("http://h:1/v10", "http://h:1/v10/v1/chat/completions"),
+    ],
+)
+def test_a_url_may_say_a_part_of_the_path(url: str, posted: str) -> None:
+    assert _endpoint(url, "/v1/chat/completions") == posted
+
+
+CANNED = """
+import json, os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.answer({})
+    def do_POST(self):
+        self.answer({"choices": [{"message": {"content": "hello by heart"}}]})
+    def answer(self, data):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(data).encode())
+    def log_message(self, *_):
+        pass
+
+ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+def test_a_script_that_was_never_asked_does_not_claim_to_have_answered(tmp_path: Path, bench: Bench) -> None:
+    made = stage(tmp_path, {"input": "hello"})
+    (tmp_path / "agent.py").write_text(CANNED)
+    result = made.run(bench, {})
+    assert result.outcome is Outcome.PASS, result.errors
+    assert "was never asked" in result.notices[0]

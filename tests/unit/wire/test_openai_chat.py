@@ -63,3 +63,26 @@ def test_no_json_breaks_the_reader(data: Any) -> None:
         openai_chat.parse(json.dumps(data).encode())
     except ShapeError as error:
         assert str(error)
+
+
+def test_a_refusal_in_its_own_field_is_the_answer() -> None:
+    assert openai_chat.parse(body({"content": None, "refusal": "I cannot help"})).text == "I cannot help"
+
+
+def test_both_places_of_tool_calls_count() -> None:
+    message = {"content": "x", "tool_calls": [{"function": {"name": "refund", "arguments": "{}"}}]}
+    told = openai_chat.parse(body(message, trace={"tool_calls": []}))
+    assert told.tool_calls == (ToolCall("refund", {}, "ok"),)
+
+
+@pytest.mark.parametrize("tokens", [-1, True, 10**400, "3", 1.5, None])
+def test_usage_that_cannot_be_meant_is_none(tokens: Any) -> None:
+    assert (
+        openai_chat.parse(body({"content": "x"}, usage={"prompt_tokens": tokens, "completion_tokens": 1})).usage is None
+    )
+
+
+@pytest.mark.parametrize("message", [{}, {"content": None}, {"content": None, "refusal": None}])
+def test_a_message_that_says_nothing_is_no_answer(message: Any) -> None:
+    with pytest.raises(ShapeError, match="neither content nor refusal"):
+        openai_chat.parse(body(message))
