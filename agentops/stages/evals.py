@@ -83,31 +83,24 @@ class EvalsStage:
 
     def run(self, bench: Bench, done: Mapping[str, StageResult]) -> StageResult:
         """Measure. Raises MeasurementError where the agent could not even be started."""
-        notices = [_ALONE]
-        scripted: list[str] = []
         try:
             with ExitStack() as stack:
                 site = stack.enter_context(target.prepare(self._agent, _image(self._agent, done), bench))
                 model = self._play_model(stack, site)
                 running = stack.enter_context(site.start(_way_to(model, site)))
                 attempts, stopped = asyncio.run(self._ask(running, bench))
-                notices = [*self._said_of(model), *_NOT_CONTAINED.get(site.kind, ()), *running.notices(), *notices]
-                scripted += ["model"] if model is not None else []
-                containerised, log = running.containerised, running.log
+                of_the_agent = [*_NOT_CONTAINED.get(site.kind, ()), *running.notices()]
         except Unavailable as error:
             # The agent's behaviour is what the gate is for: an engine that went away excuses nothing.
             raise MeasurementError(error.message, hint=error.hint) from None
-        attempts, said = self._judge(attempts, bench)
-        if said:
-            notices.insert(0, said)
-            scripted.append("judge")
-        result = self._result(attempts, stopped)
+        attempts, of_the_judge = self._judge(attempts, bench)
+        scripted = {"model": model is not None, "judge": bool(of_the_judge)}
         return replace(
-            result,
-            containerised=containerised,
-            logs=(log,) if log else (),
-            notices=tuple(notices),
-            scripted=tuple(scripted),
+            self._result(attempts, stopped),
+            containerised=running.containerised,
+            logs=(running.log,) if running.log else (),
+            notices=(*self._said_of(model), *of_the_judge, *of_the_agent, _ALONE),
+            scripted=tuple(name for name, played in scripted.items() if played),
         )
 
     def _play_model(self, stack: ExitStack, site: target.Site) -> ScriptServer | None:
@@ -160,7 +153,7 @@ class EvalsStage:
                 secrets=[os.environ[name] for name in self._agent.secret_env],
             )
 
-    def _judge(self, attempts: list[Attempt], bench: Bench) -> tuple[list[Attempt], str]:
+    def _judge(self, attempts: list[Attempt], bench: Bench) -> tuple[list[Attempt], list[str]]:
         """Let the judge look at the answers whose cases ask for it. Returns the attempts, completed by its scores, and
         what every report must say of a judge that a script plays."""
         requests = [
@@ -171,7 +164,7 @@ class EvalsStage:
             for i, assertion in enumerate(scoring.judged(case))
         ]
         if not requests or self._evals.judge is None:
-            return attempts, ""
+            return attempts, []
         settings = self._evals.judge
         bench.emit(Note(self.name, f"the judge looks at {len(requests)} answers"))
         with ExitStack() as stack:
@@ -186,7 +179,7 @@ class EvalsStage:
                 attempt = records.judged(attempt, added)
                 bench.journal.append("judged", {"seq": attempt.seq, "scores": encode(added)})
             completed.append(attempt)
-        return completed, said
+        return completed, [said] if said else []
 
     def _judge_endpoint(self, settings: Judge, stack: ExitStack) -> tuple[judge.JudgeEndpoint, str]:
         """Where the judge is, and what every report must say of it."""
