@@ -99,5 +99,6 @@ def errors(results: Sequence[CaseResult], *, stopped: str, max_error_rate: float
         )
     if empty and not stopped:
         names = ", ".join(r.case_id for r in empty[:5]) + (f" and {len(empty) - 5} more" if len(empty) > 5 else "")
-        found.append(StageError(f"{len(empty)} cases have no measured attempt: {names}"))
+        cases = "1 case has" if len(empty) == 1 else f"{len(empty)} cases have"
+        found.append(StageError(f"{cases} no measured attempt: {names}"))
     return tuple(found)

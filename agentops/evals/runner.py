@@ -20,7 +20,7 @@ from agentops.evals import scoring
 from agentops.model.case import Answer, Attempt, Case, Score, ToolCall
 from agentops.model.codec import decode, encode
 from agentops.model.outcome import Outcome
-from agentops.text import cap, one_line, redact
+from agentops.text import cap, redact
 
 # So many attempts in a row without any answer, and the target counts as gone.
 _GIVE_UP_AFTER = 10
@@ -185,5 +185,5 @@ def _kept(answer: Answer) -> Answer:
     calls = answer.tool_calls
     with contextlib.suppress(TypeError, ValueError):
         if calls and len(json.dumps([c.arguments for c in calls], default=str)) > _KEPT_CHARS:
-            calls = tuple(ToolCall(c.name, {"": one_line(str(c.arguments))}, c.status) for c in calls[:100])
+            calls = tuple(ToolCall(c.name, {"": cap(str(c.arguments), 1000)}, c.status) for c in calls)
     return replace(answer, text=cap(answer.text, _KEPT_CHARS), tool_calls=calls)

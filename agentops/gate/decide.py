@@ -36,9 +36,8 @@ def decide(run: RunResult, policy: Policy) -> Verdict:
     excused = {r.metric for r in unmeasured if r.warned}
     judged = [_allowed(judge(run, c), policy.allowance, excused=_excused(run, stages_of(c), excused)) for c in asked]
     results = (*unmeasured, *judged)
-    outcome = worst(r.outcome for r in results if not r.warned) if results else Outcome.ERROR
-    if results and all(r.warned for r in results):
-        outcome = Outcome.ERROR
+    # Where everything is excused nothing is left, and the worst of nothing is ERROR.
+    outcome = worst(r.outcome for r in results if not r.warned)
     told = [*unmeasured, *(r for r in judged if r.outcome is Outcome.INCONCLUSIVE)]
     warnings = tuple(_warning(r, policy.environment) for r in told if r.warned)
     evals = run.stage("evals")

@@ -14,6 +14,9 @@ from typing import Any, TypeGuard
 
 from agentops.model.case import Answer, ToolCall, Usage
 
+# Longer names are no names.
+_NAME = 200
+
 
 class ShapeError(ValueError):
     """The body is no chat completion; the message says what is wrong where."""
@@ -42,7 +45,7 @@ def parse(body: bytes) -> Answer:
         text=text,
         tool_calls=_tool_calls(data, message),
         usage=_usage(data.get("usage")),
-        model=model if isinstance(model, str) else None,
+        model=model[:_NAME] if isinstance(model, str) else None,
     )
 
 
@@ -89,7 +92,7 @@ def _tool_call(call: Any) -> ToolCall:
             arguments = {"": arguments}
     if not isinstance(arguments, dict):
         arguments = {"": arguments}
-    return ToolCall(call["name"], arguments, "error" if call.get("status") == "error" else "ok")
+    return ToolCall(call["name"][:_NAME], arguments, "error" if call.get("status") == "error" else "ok")
 
 
 def _usage(usage: Any) -> Usage | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,9 +118,18 @@ def test_a_case_without_a_measured_attempt_is_an_error_at_any_rate(outcomes: str
     found = reduce.errors(
         [result("fine", "p" * 100), result("dark", outcomes, planned=3)], stopped="", max_error_rate=1.0
     )
-    assert any("1 cases have no measured attempt: dark" in e.message for e in found)
+    assert any("1 case has no measured attempt: dark" in e.message for e in found)
 
 
 def test_many_cases_without_a_measured_attempt_are_counted_and_some_named() -> None:
     found = reduce.errors([result(f"c{i}", "e") for i in range(8)], stopped="", max_error_rate=1.0)
     assert any("8 cases" in e.message and "c4 and 3 more" in e.message for e in found)
+
+
+def test_attempts_that_needed_another_try_count_towards_the_rate() -> None:
+    calm, shaken = result("a", "p" * 10), result("b", "p" * 10)
+    retried = tuple(replace(a, retries=("the agent answered HTTP 503",)) for a in shaken.attempts[:2])
+    shaken = replace(shaken, attempts=(*retried, *shaken.attempts[2:]))
+    assert reduce.errors([calm, shaken], stopped="", max_error_rate=0.1) == ()
+    (found,) = reduce.errors([calm, shaken], stopped="", max_error_rate=0.05)
+    assert "2 of 20 attempts were answered only after trouble on the way" in found.message
