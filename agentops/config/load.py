@@ -140,13 +140,23 @@ def _evals(data: dict[str, Any] | None, found: Document) -> s.Evals | None:
             f"{found.place(('evals', 'judge'))}: evals.judge: needs exactly one of base_url and script",
             hint="base_url names a model endpoint, script a file that plays the judge",
         )
-    if data.get("needed", 1) > data["runs"]:
+    runs = _runs(data["runs"], place)
+    if data.get("needed", 1) > runs:
         raise ConfigError(
-            f"{place}: evals.needed: {data['needed']} of {data['runs']} runs can never pass",
+            f"{place}: evals.needed: {data['needed']} of {runs} runs can never pass",
             hint="lower it, or raise runs",
         )
-    rest = _tuples({k: v for k, v in data.items() if k != "judge"})
-    return s.Evals(**rest, judge=None if judge is None else s.Judge(**judge))
+    rest = _tuples({k: v for k, v in data.items() if k not in ("judge", "runs")})
+    return s.Evals(**rest, runs=runs, judge=None if judge is None else s.Judge(**judge))
+
+
+def _runs(data: int | dict[str, int], place: str) -> int:
+    """Runs of each case. Of a range the most are made: nothing stops them earlier yet."""
+    if isinstance(data, int):
+        return data
+    if data["min"] > data["max"]:
+        raise ConfigError(f"{place}: evals.runs: min {data['min']} is above max {data['max']}", hint="swap the two")
+    return data["max"]
 
 
 def _criterion(data: dict[str, Any], found: Document, index: int) -> Criterion:

@@ -103,6 +103,14 @@ def test_a_flag_is_held_against_the_schema_too(tmp_path: Path) -> None:
         load.load(path, flags={"evals.runs": 0})
 
 
+def test_of_a_range_of_runs_the_most_are_made(tmp_path: Path) -> None:
+    settings, _ = load.load(write(tmp_path, LEAST + "evals: {suites: [a], runs: {min: 3, max: 5}}\n"))
+    assert settings.evals is not None
+    assert settings.evals.runs == 5
+    assert "min 5 is above max 3" in problems(tmp_path, LEAST + "evals: {suites: [a], runs: {min: 5, max: 3}}\n")[0]
+    assert "evals.runs.min" in problems(tmp_path, LEAST + "evals: {suites: [a], runs: {min: 0, max: 3}}\n")[0]
+
+
 def test_memory_and_environment(tmp_path: Path) -> None:
     text = "version: 1\nagent:\n  name: a\n  build: {}\n  limits: {memory: 1Gi}\n  env: {A: 1, B: true, C: x}\n"
     settings, _ = load.load(write(tmp_path, text))
