@@ -8,10 +8,11 @@ go on, so that one run tells everything that is wrong.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,7 +39,8 @@ _CLEAN_UP_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run will measure. `lines` tell it to people, one line a stage."""
+    """What a run will measure. `lines` tell it to people, one line a stage; `hashes` are sha256 of the inputs as they
+    were when it was planned."""
 
     settings: Settings
     policy: Policy
@@ -46,6 +48,7 @@ class Plan:
     scope: Scope
     suites: tuple[Suite, ...]
     lines: Mapping[str, str]
+    hashes: Mapping[str, str] = field(default_factory=dict)
 
 
 def _build(settings: Settings, _: Sequence[Suite]) -> Stage | None:
@@ -127,7 +130,28 @@ def plan(settings: Settings, policy: Policy, *, only: Sequence[str] = ()) -> Pla
         gate_policy.refuse_unreachable(policy, suites, settings.evals.runs)
     lines = {stage.name: stage.plan() for stage in stages}
     scope = Scope(tuple(lines), full=not only)
-    return Plan(settings, policy, stages, scope, suites, lines)
+    return Plan(settings, policy, stages, scope, suites, lines, _hashes(settings, suites, scope))
+
+
+def _hashes(settings: Settings, suites: Sequence[Suite], scope: Scope) -> dict[str, str]:
+    """What went into the measurement besides the image, by name."""
+    hashes = {"config": settings.source_sha256} if settings.source_sha256 else {}
+    named = list(settings.dependencies.files) if settings.dependencies and "dependencies" in scope.stages else []
+    if settings.evals and "evals" in scope.stages:
+        hashes |= {suite.path: suite.sha256 for suite in suites}
+        judge = settings.evals.judge
+        named += [path for path in (settings.agent.model.script, judge.script if judge else None) if path]
+    hashes |= {path: hashlib.sha256((settings.root / path).read_bytes()).hexdigest() for path in named}
+    if settings.prompts and "prompts" in scope.stages:
+        from agentops.injection.engine import find
+
+        paths = [Path(p) for p in settings.prompts.paths]
+        digest = hashlib.sha256()
+        for path in find(paths, root=settings.root, exclude=settings.prompts.exclude).files:
+            name = path.relative_to(settings.root) if path.is_relative_to(settings.root) else path
+            digest.update(f"{name.as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        hashes["prompts"] = digest.hexdigest()
+    return hashes
 
 
 def measure(plan: Plan, *, out: Path, run_id: str, emit: Emit, cancel: threading.Event) -> RunResult:
@@ -241,7 +265,6 @@ def _assemble(
     settings = plan.settings
     built = next((r.subject for r in results if r.subject is not None), None)
     subject = built or Subject(image=None, image_id=None)
-    hashes = {"config": settings.source_sha256} | {suite.path: suite.sha256 for suite in plan.suites}
     return RunResult(
         id=run_id,
         agent=settings.agent.name,
@@ -249,7 +272,7 @@ def _assemble(
         finished_at=_now(),
         environment=plan.policy.environment,
         containerised=next((r.containerised for r in results if r.name == "evals"), None),
-        subject=replace(subject, commit=commit, dirty=dirty, hashes={**subject.hashes, **hashes}),
+        subject=replace(subject, commit=commit, dirty=dirty, hashes={**subject.hashes, **plan.hashes}),
         scope=plan.scope,
         stages=tuple(results),
         # The evals come last and what they say of the model matters most.

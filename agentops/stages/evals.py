@@ -99,7 +99,7 @@ class EvalsStage:
             self._result(attempts, stopped),
             containerised=running.containerised,
             logs=(running.log,) if running.log else (),
-            notices=(*self._said_of(model), *of_the_judge, *of_the_agent, _ALONE),
+            notices=(*self._said_of(model), *of_the_judge, *of_the_agent, *_retried(attempts), _ALONE),
             scripted=tuple(name for name, played in scripted.items() if played),
         )
 
@@ -207,6 +207,11 @@ class EvalsStage:
             errors=errors,
             values=reduce.values(results),
         )
+
+
+def _retried(attempts: Sequence[Attempt]) -> list[str]:
+    count = sum(bool(a.retries) for a in attempts)
+    return [f"{count} of {len(attempts)} attempts were asked again after trouble on the way"] if count else []
 
 
 def _endpoint(base_url: str, path: str) -> str:

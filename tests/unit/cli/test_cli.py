@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -78,6 +79,18 @@ def test_a_pass_writes_every_report_and_ends_with_its_line(tmp_path: Path, agent
     assert run["stages"][0]["counts"] == {"planned": 30, "measured": 30, "waived": 0, "unit": "attempts", "skipped": []}
     assert verdict["outcome"] == "pass"
     assert verdict["not_recordable"]
+
+
+def test_the_inputs_are_known_by_their_hashes_as_they_were_read(tmp_path: Path, agent: Callable[[Behave], Any]) -> None:
+    def meddling(request: Any) -> None:
+        (tmp_path / "agentops.yaml").write_text("changed while it runs")
+        request.say("ok")
+
+    project(tmp_path, agent(meddling).url)
+    expected = {n: hashlib.sha256((tmp_path / n).read_bytes()).hexdigest() for n in ("agentops.yaml", "cases.json")}
+    assert agentops("check", cwd=tmp_path).returncode == 0
+    hashes = json.loads((tmp_path / ".agentops/latest/run.json").read_text())["subject"]["hashes"]
+    assert hashes == {"config": expected["agentops.yaml"], "cases.json": expected["cases.json"]}
 
 
 def test_colour_only_where_it_is_asked_for(tmp_path: Path, agent: Callable[[Behave], Any]) -> None:

@@ -215,3 +215,17 @@ def test_a_script_that_was_never_asked_does_not_claim_to_have_answered(tmp_path:
     result = made.run(bench, {})
     assert result.outcome is Outcome.PASS, result.errors
     assert "was never asked" in result.notices[0]
+
+
+def test_each_judged_assertion_gets_its_own_score(tmp_path: Path, bench: Bench) -> None:
+    pytest.importorskip("deepeval", reason="the extra `judge` is not installed")
+    (tmp_path / "judge.yaml").write_text(
+        "version: 1\nname: toy-judge\nrules:\n"
+        '  - when: {user: \'hello to you\'}\n    reply: {text: \'{"score": 8, "reason": "so so"}\'}\n'
+    )
+    rubric = {"metric": "geval", "name": "polite", "steps": ["Is it polite?"]}
+    demands = [{"judge": {**rubric, "at_least": bound}} for bound in (0.5, 0.9)]
+    made = stage(tmp_path, {"input": "hello", "expect": demands}, evals={"judge": s.Judge(script="judge.yaml")})
+    result = made.run(bench, {})
+    outcomes = [[score.outcome for score in a.scores] for a in result.cases[0].attempts]
+    assert outcomes == [[Outcome.PASS, Outcome.FAIL]] * 2
