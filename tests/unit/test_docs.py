@@ -12,8 +12,9 @@ from agentops.cli.main import COMMANDS
 from agentops.config import document, load
 from agentops.errors import ExitCode
 from agentops.evals import dataset
-from agentops.evals.metrics import DETERMINISTIC
+from agentops.evals.metrics import DETERMINISTIC, judge
 from agentops.gate.policy import METRICS
+from agentops.gateway import script_file
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -31,6 +32,19 @@ def test_the_first_configuration_and_its_suite_are_read(tmp_path: Path) -> None:
     settings, _ = load.load(tmp_path / "agentops.yaml")
     assert settings.evals is not None
     assert dataset.load(settings.evals.suites, root=tmp_path)[0].cases[0].id == "greets"
+
+
+def test_the_script_of_the_docs_is_read(tmp_path: Path) -> None:
+    _, script = blocks(ROOT / "docs/scripted-models.md", "yaml")
+    (tmp_path / "model.yaml").write_text(script)
+    model = script_file.load(tmp_path / "model.yaml")
+    reply = model.reply([{"role": "user", "content": "Where is order A-1001?"}], occurrence=0)
+    assert reply.tools[0].arguments == '{"order_id": "A-1001"}'
+
+
+def test_every_judge_metric_is_documented() -> None:
+    page = (ROOT / "docs/evals.md").read_text()
+    assert all(f"`{name}`" in page for name in judge.METRICS)
 
 
 def test_the_criteria_and_the_case_of_the_docs_are_read(tmp_path: Path) -> None:
