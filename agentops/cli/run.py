@@ -20,7 +20,7 @@ from agentops import pipeline
 from agentops.cli import github
 from agentops.cli.progress import progress
 from agentops.cli.tell import tell
-from agentops.drivers import folder
+from agentops.drivers import folder, journal
 from agentops.errors import AgentopsError, ExitCode, Interrupted, MeasurementError, ReportError, UsageError
 from agentops.gate.decide import decide, not_kept
 from agentops.model.outcome import Outcome
@@ -62,7 +62,7 @@ def carry_out(
             run = pipeline.measure(plan, out=out, run_id=run_id, emit=emit, cancel=cancel)
         verdict = decide(run, plan.policy)
         if push and verdict.outcome is Outcome.PASS:
-            run, verdict = _push(run, verdict, push, cancel)
+            run, verdict = _push(run, verdict, push, out=out, cancel=cancel)
         problems = write_reports(run, verdict, out, junit_path)
         show(run, verdict)
         written = [name for name in _REPORTS if (out / name).is_file()]
@@ -119,7 +119,9 @@ def coloured(terminal: bool) -> bool:
     return bool(os.environ.get("FORCE_COLOR")) or (terminal and os.environ.get("TERM") != "dumb")
 
 
-def _push(run: RunResult, verdict: Verdict, registry: str, cancel: threading.Event) -> tuple[RunResult, Verdict]:
+def _push(
+    run: RunResult, verdict: Verdict, registry: str, *, out: Path, cancel: threading.Event
+) -> tuple[RunResult, Verdict]:
     """Push the measured image. The digest that the registry gives becomes part of the run's subject; where the image
     cannot be pushed, or not all of it was measured, the verdict is no pass. Raises Interrupted."""
     from agentops.drivers.container import Engine
@@ -141,7 +143,11 @@ def _push(run: RunResult, verdict: Verdict, registry: str, cancel: threading.Eve
     except AgentopsError as error:
         return run, not_kept(verdict, f"push to {registry}", error)
     click.echo(f"pushed: {repository}@{digest}", err=True)
-    return replace(run, subject=replace(subject, image=f"{repository}:{tag}", digest=digest)), verdict
+    subject = replace(subject, image=f"{repository}:{tag}", digest=digest)
+    log = journal.FileJournal(out / "journal.jsonl")
+    log.append("pushed", {"image": subject.image, "digest": digest})
+    log.close()
+    return replace(run, subject=subject), verdict
 
 
 @contextlib.contextmanager

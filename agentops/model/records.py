@@ -1,4 +1,4 @@
-"""The records of a journal, and the run that they add up to.
+"""The records of a journal, and the run that they add up to. Their kinds:
 
 run       what was planned: id, agent, scope, plan
 evals     seed and planned attempts, written before the first call
@@ -6,7 +6,7 @@ attempt   one call of the agent, as it ended
 judged    the judge's scores for an attempt, by its `seq`
 stage     a stage as it ended, its cases without their attempts
 finished  the run without its stages; a journal without it is of a run that did not end
-crash     what broke a stage
+pushed    where the image went after a pass, and the digest that it got there
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ def rebuild(records: Iterable[Mapping[str, Any]]) -> RunResult:
     attempts: dict[int, Attempt] = {}
     stages: list[StageResult] = []
     end: Mapping[str, Any] | None = None
+    pushed: dict[str, Any] = {}
     for record in records:
         kind = record.get("kind")
         if kind == "attempt":
@@ -55,9 +56,12 @@ def rebuild(records: Iterable[Mapping[str, Any]]) -> RunResult:
             stages.append(decode(StageResult, record["result"], "stage"))
         elif kind == "finished":
             end = record["run"]
+        elif kind == "pushed":
+            pushed = {"image": record["image"], "digest": record["digest"]}
     if end is None:
         raise DecodeError("the journal has no end: the run was stopped or killed before anything was decided")
     run = decode(RunResult, end, "run")
+    run = replace(run, subject=replace(run.subject, **pushed))
     whole = {stage.name: _with_attempts(stage, attempts.values()) for stage in stages}
     return replace(run, stages=tuple(whole[name] for name in run.scope.stages if name in whole))
 

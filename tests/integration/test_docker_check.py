@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from agentops.drivers import journal
+from agentops.model import records
+from agentops.reports.json import read_run
+
 AGENT = """
 import json, os, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -195,7 +199,9 @@ def test_a_push_after_a_pass_records_the_manifest_digest(tmp_path: Path) -> None
     project(tmp_path, "good")
     code, said = check(tmp_path, "--push", registry)
     assert code == 0, said
-    subject = json.loads((tmp_path / ".agentops/latest/run.json").read_text())["subject"]
+    latest = tmp_path / ".agentops/latest"
+    assert records.rebuild(journal.read(latest / "journal.jsonl")) == read_run((latest / "run.json").read_text())
+    subject = json.loads((latest / "run.json").read_text())["subject"]
     accept = {"Accept": "application/vnd.docker.distribution.manifest.v2+json"}
     url = f"http://{registry}/v2/tiny-agent/manifests/{subject['digest']}"
     with urllib.request.urlopen(urllib.request.Request(url, headers=accept), timeout=10) as answer:
