@@ -115,13 +115,19 @@ def _pruned(walk: _Walk, folder: Path) -> bool:
 
 
 def _foreign(folder: Path) -> str | None:
-    if (folder / "pyvenv.cfg").is_file() or (folder / "conda-meta").is_dir():
+    if _is_environment(folder):
         return "virtual environments"
     if folder.name in _CACHES:
         return "caches and installed packages"
     if folder.name.startswith("."):
         return "hidden folders"
     return None
+
+
+def _is_environment(folder: Path) -> bool:
+    """A mark alone does not make one: else an empty pyvenv.cfg would keep a folder of sources out of the scan."""
+    marked = (folder / "pyvenv.cfg").is_file() or (folder / "conda-meta").is_dir()
+    return marked and any((*folder.glob("lib/python*/site-packages"), *folder.glob("Lib/site-packages")))
 
 
 def _take(walk: _Walk, path: str) -> None:

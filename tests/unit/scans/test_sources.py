@@ -22,7 +22,15 @@ def relative(root: Path, files: tuple[Path, ...]) -> list[str]:
 
 
 def test_hidden_folders_caches_and_environments_are_left_out_and_told(tmp_path: Path) -> None:
-    write(tmp_path, "app/a.py", "app/b.txt", ".git/x.py", "app/__pycache__/y.py", "env/pyvenv.cfg", "env/lib/z.py")
+    write(
+        tmp_path,
+        "app/a.py",
+        "app/b.txt",
+        ".git/x.py",
+        "app/__pycache__/y.py",
+        "env/pyvenv.cfg",
+        "env/lib/python3.11/site-packages/z.py",
+    )
     write(tmp_path, "node_modules/gyp/gyp.py", "app/note.ipynb", "app/.hidden.py")
     (tmp_path / "linked").symlink_to(tmp_path / "app", target_is_directory=True)
     sources = python_files(tmp_path, ["."])
@@ -113,3 +121,9 @@ def test_patterns(path: str, pattern: str, matches: bool) -> None:
 def test_what_counts_as_a_test() -> None:
     assert [is_test(p) for p in ("test_a.py", "app/conftest.py", "tests/helper.py", "app/tests/x/y.py")] == [True] * 4
     assert [is_test(p) for p in ("app/a.py", "tests.py", "latest_a.py", "contests/a.py")] == [False] * 4
+
+
+def test_a_mark_alone_makes_no_virtual_environment(tmp_path: Path) -> None:
+    write(tmp_path, "src/core/pyvenv.cfg", "src/core/shell.py")
+    found = python_files(tmp_path, ["src"])
+    assert [p.name for p in found.files] == ["shell.py"]
