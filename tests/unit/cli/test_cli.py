@@ -329,7 +329,7 @@ def test_a_report_that_cannot_be_written_is_no_pass_and_loses_nothing(
     assert (tmp_path / ".agentops/latest/junit.xml").is_file()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_ends_with_130_and_says_so(
     tmp_path: Path, agent: Callable[[Behave], Any], number: signal.Signals
 ) -> None:
