@@ -116,13 +116,13 @@ def _findings(run: RunResult, c: Criterion) -> CriterionResult:
     bound, severity = c.at_most or 0.0, c.severity
     asked = [s for s in stages_of(c) if s in run.scope.stages]
     measured = [stage for name in asked if (stage := run.stage(name)) is not None and _measured(run, name)]
-    count = sum(
-        f.waiver is None and (severity is None or f.severity.rank >= severity.rank)
-        for s in measured
-        for f in s.findings
-    )
+    # A finding counts wherever it was made, also in a stage that did not get to its end.
+    found = [f for stage in run.stages if stage.name in asked for f in stage.findings]
+    count = sum(f.waiver is None and (severity is None or f.severity.rank >= severity.rank) for f in found)
     silent = sorted(set(asked) - {s.name for s in measured})
-    coverage = f"in {', '.join(s.name for s in measured)}" + (f"; not in {', '.join(silent)}" if silent else "")
+    parts = [f"in {', '.join(s.name for s in measured)}"] if measured else []
+    parts += [f"not all of {', '.join(silent)} was scanned"] if silent else []
+    coverage = "; ".join(parts)
     level = f" of severity {severity.value} or above" if severity else ""
     return _result(
         c, Outcome.FAIL if count > bound else Outcome.PASS, f"{count} findings{level} {coverage}, {bound:g} allowed",

@@ -123,6 +123,9 @@ def test_a_finding_of_an_excused_stage_is_judged_whatever_its_counts_say() -> No
     stage = StageResult("dependencies", E, Counts(4, 0), findings=(high_finding(),), errors=(ABSENT,))
     assert judge(run(stage), NO_FINDINGS).results[-1].warned is False
     assert judge(run(GOOD_CODE, stage), NO_FINDINGS).results[-1].warned is False
+    for verdict in (judge(run(stage), NO_FINDINGS), judge(run(GOOD_CODE, stage), NO_FINDINGS)):
+        assert verdict.results[-1].outcome is F, "what was found counts, also where the stage did not get to its end"
+        assert verdict.outcome is F
 
 
 def test_a_criterion_is_excused_only_where_all_that_measures_it_is() -> None:
