@@ -113,14 +113,9 @@ def test_silence_is_no_refusal_and_holds_no_text() -> None:
 
 
 def test_a_pattern_that_backtracks_without_end_is_an_error_in_bounded_time() -> None:
-    case = Case("c", "x", (), (Assertion("regex", {"value": "^(([a-z])+.)+[A-Z]([a-z])+$"}),), Location("s"))
+    case = Case("c", "x", (), (Assertion("regex", {"value": "^(a|aa)+$"}, negate=True),), Location("s"))
     started = time.monotonic()
-    (result,) = scoring.score(case, Answer("a" * 60), 0.1)
+    (result,) = scoring.score(case, Answer("a" * 60 + "!"), 0.1)
     assert time.monotonic() - started < 5
-    assert result.outcome in (Outcome.ERROR, Outcome.FAIL)
-    (slow,) = scoring.score(
-        Case("c", "x", (), (Assertion("regex", {"value": "(a|a|b)*c(?<=x{3})$"}),), Location("s")),
-        Answer("a" * 5000),
-        0.1,
-    )
-    assert slow.outcome in (Outcome.ERROR, Outcome.FAIL)
+    assert result.outcome is Outcome.ERROR
+    assert "took longer than 1 s" in result.reason
