@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from agentops.model.case import Answer, Assertion, Score
+from agentops.model.case import Answer, Assertion
 from agentops.model.events import Emit
 from agentops.model.run import RunResult, StageResult
 from agentops.model.verdict import Verdict
@@ -63,10 +63,10 @@ class AgentAdapter(Protocol):
 
 
 class Metric(Protocol):
-    """Judges one answer by one assertion."""
+    """Holds one answer against one assertion."""
 
-    def __call__(self, assertion: Assertion, answer: Answer, latency_s: float) -> Score:
-        """ERROR where the answer does not hold what the assertion looks at."""
+    def __call__(self, assertion: Assertion, answer: Answer, latency_s: float, /) -> tuple[bool, str]:
+        """Whether it holds, negation aside, and why. Raises where that cannot be told: scoring makes it an error."""
 
 
 class Reporter(Protocol):

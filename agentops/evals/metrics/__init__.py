@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+from agentops.contracts import Metric
 from agentops.evals.metrics import latency, safety, text, tools
-from agentops.model.case import Answer, Assertion
 
 JUDGE = "judge"
 
-DETERMINISTIC: Mapping[str, Callable[[Assertion, Answer, float], tuple[bool, str]]] = {
+DETERMINISTIC: Mapping[str, Metric] = {
     "contains": text.contains,
     "icontains": text.icontains,
     "contains_any": text.contains_any,
