@@ -188,8 +188,8 @@ def _sweep(plan: Plan, run_id: str | None) -> None:
         return
     from agentops.drivers.container import Engine
 
-    with contextlib.suppress(Unavailable):
-        Engine.connect().sweep(run_id)
+    with contextlib.suppress(Unavailable), Engine.connect() as engine:
+        engine.sweep(run_id)
 
 
 class _Schedule:

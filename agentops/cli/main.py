@@ -77,10 +77,10 @@ def main(argv: list[str] | None = None) -> int:
         click.echo("interrupted", err=True)
         return int(ExitCode.INTERRUPTED)
     except OSError as error:
-        # Nobody reads any more, or the disk is full: nothing was decided that anybody could see.
+        # Most often nobody reads any more, or the disk is full: nothing was decided that anybody could see.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         with contextlib.suppress(OSError):
-            click.echo(f"error: the output cannot be written: {error.strerror}", err=True)
+            click.echo(f"error: {error.filename or 'the output'}: {error.strerror}", err=True)
         return int(ExitCode.ERROR)
     except Exception:  # noqa: BLE001  a fault of ours must not read as a verdict
         traceback.print_exc()
