@@ -10,21 +10,37 @@ from agentops.model.finding import Finding, Location
 
 @dataclass(frozen=True, slots=True)
 class TemplateResult:
-    """One template. `risk_low` and `risk_high` are 0..1 and differ where the trust of a hole is unknown; the risk
-    that a threshold is held against is the low end. `explanation` names every factor, a line each."""
+    """One template.
+
+    `risk_low` and `risk_high` are 0..1, speak of the holes, and differ where the trust of a hole is unknown; `content`
+    is what hidden or poisoned text adds (section "Risk" of the docs). `explanation` names every factor, a line each.
+    """
 
     path: str
+    line: int
+    name: str
     syntax: str
     risk_low: float
     risk_high: float
+    content: float
     holes: tuple[JudgedHole, ...]
     findings: tuple[Finding, ...]
     explanation: tuple[str, ...]
 
     @property
     def risk(self) -> float:
-        """The low end: what is certain."""
+        """The low end of the holes' risk: what is certain."""
         return self.risk_low
+
+    @property
+    def total(self) -> float:
+        """The risk that a threshold is held against: of the holes and of the content."""
+        return 1 - (1 - self.risk_low) * (1 - self.content)
+
+    @property
+    def total_high(self) -> float:
+        """The same with every unknown hole at its worst."""
+        return 1 - (1 - self.risk_high) * (1 - self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +64,9 @@ class Analysis:
     @property
     def risk(self) -> float | None:
         """The worst template's risk; None where nothing was measured."""
-        return max((t.risk_low for t in self.templates), default=None)
+        return max((t.total for t in self.templates), default=None)
 
     @property
     def risk_high(self) -> float | None:
         """The worst high end; None where nothing was measured."""
-        return max((t.risk_high for t in self.templates), default=None)
+        return max((t.total_high for t in self.templates), default=None)

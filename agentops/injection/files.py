@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from agentops.errors import ConfigError
-from agentops.injection.syntax.detect import extensions
+from agentops.injection.syntax.detect import extensions, suffix
 from agentops.injection.template import TemplateError
 from agentops.model.finding import Location
 from agentops.text import one_line
@@ -106,7 +106,7 @@ def read(path: Path, *, name: str, inside: Sequence[Path]) -> str:
         raise _error(name, "a link to a folder is not followed", f"name its target in prompts.paths, or {_EXCLUDE}")
     if not any(real == folder or folder in real.parents for folder in inside):
         raise _error(name, "a link out of the project is not followed", f"copy the file here, or {_EXCLUDE}")
-    if path.suffix.lower() not in extensions():
+    if suffix(path.name) not in extensions():
         kind = path.suffix or "no extension"
         raise _error(name, f"{one_line(kind, 40)} has no parser", f"{_EXCLUDE}, or rename it if it is a template")
     data = _bytes(real, name)

@@ -35,9 +35,13 @@ class Mitigation:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A message with its sentences read. `ordered` is whether it gives orders, mitigation text left out."""
+    """A message with its sentences read. `body` is its text with a HOLE_MARK for each hole, `places` where in it each
+    of `holes` is. `ordered` is whether it gives orders, mitigation text left out."""
 
     message: Message
+    body: str
+    sentences: tuple[Sentence, ...]
+    places: tuple[int, ...]
     holes: tuple[tuple[Hole, Mitigation], ...]
     ordered: bool
 
@@ -69,6 +73,7 @@ def look(template: Template) -> tuple[Seen, ...]:
 @dataclass(frozen=True, slots=True)
 class _Read:
     message: Message
+    text: str
     holes: tuple[tuple[int, Hole], ...]
     sentences: tuple[Sentence, ...]
     reminders: tuple[int, ...]
@@ -87,7 +92,8 @@ class _Read:
         ordered = any(
             s.kind is Kind.ORDER or (s.kind is Kind.REMINDER and s.start < first) for s in self.sentences
         )  # fmt: skip
-        return Seen(self.message, holes, ordered=ordered)
+        places = tuple(at for at, _ in self.holes)
+        return Seen(self.message, self.text, self.sentences, places, holes, ordered=ordered)
 
 
 def _read(message: Message) -> _Read:
@@ -97,6 +103,7 @@ def _read(message: Message) -> _Read:
     found = tuple(sentences(text))
     return _Read(
         message,
+        text,
         bounded,
         found,
         reminders=_starts(found, Kind.REMINDER),

@@ -14,9 +14,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from agentops.injection.kinds import Kind
 from agentops.injection.mitigation import Declared, Mitigation
 from agentops.injection.template import BoundaryKind
-from agentops.injection.trust import Kind, Trust
+from agentops.injection.trust import Trust
 
 FLOOR = 0.2
 """What in-band mitigations leave at least."""
@@ -123,6 +124,11 @@ def combine(risks: Iterable[float]) -> float:
         return ordered[0] if ordered else 0.0
     rest = math.prod(1 - r for r in ordered[1:])
     return 1 - (1 - ordered[0]) * rest**DAMPING
+
+
+def content(evidences: Iterable[float]) -> float:
+    """What hidden or poisoned text comes to: 1 - prod(1 - e). 0 of nothing."""
+    return 1 - math.prod(1 - e for e in evidences)
 
 
 def band(risk: float) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from agentops.errors import MeasurementError
+from agentops.injection.kinds import Kind
 from agentops.model.finding import Location
 from agentops.text import one_line
 
@@ -60,7 +61,9 @@ class Hole:
     """A place that is filled when the prompt is made.
 
     `name` is where the value comes from, not what the template calls it on the way: `{% for m in messages %}{{
-    m.content }}` is `messages[].content`. `path` is the file that holds the hole (an included one keeps its own).
+    m.content }}` is `messages[].content`. `path` is the file that holds the hole (an included one keeps its own), and
+    `written` is the hole as it stands there, from `offset` on. `filters` are what the value goes through, innermost
+    first, by the names of Jinja2 where there is one ("safe" where escaping is switched off, "tojson", "length").
     `condition` is the text of the conditions around it, outermost first.
     """
 
@@ -73,6 +76,7 @@ class Hole:
     boundary: Boundary | None = None
     in_loop: bool = False
     condition: str = ""
+    written: str = ""
 
     @property
     def location(self) -> Location:
@@ -101,14 +105,67 @@ class Message:
         return tuple(s for s in self.spans if isinstance(s, Hole))
 
 
+class TemplateKind(Enum):
+    """What a model takes the text for."""
+
+    PROMPT = "prompt"
+    TOOL = "tool"
+    SKILL = "skill"
+    WORKFLOW = "workflow"
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Where the code around a template takes a value from. `why` says it for people ("it is read from a file")."""
+
+    kind: Kind
+    why: str
+
+
+class NoteKind(Enum):
+    """What a parser can see that no span tells."""
+
+    DYNAMIC_ROLE = "the role of a message is a value"
+    PARSED_ROLES = "the filled text is cut into roles"
+    COMMAND = "the template runs a command or reads a file"
+    HIDDEN_HOLE = "a first stage hides a hole that a second one fills"
+    APPENDED = "code appends text to a fixed prompt"
+    EVENT_TEXT = "text of a CI event"
+    USER_TEMPLATE = "the template's own text is a value, or its engine is not sandboxed"
+    OUTPUT_RUNS = "the answer is run"
+    OUTPUT_STORED = "the answer is stored as memory or as a prompt"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A remark of the parser. `said` is what stands there; `hole` names the variable that it is about, if one is."""
+
+    kind: NoteKind
+    said: str
+    location: Location
+    hole: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template file. `types` are what its front matter says about its variables, by name."""
+    """One prompt of a file. `name` is what the file calls it (a variable, a key), `line` where it begins.
+
+    What the file says about the variables, by name: `types` (of front matter or a schema), `descriptions`, and
+    `assigned` by the code around. `declared` are the variables that the file lists as its inputs, None where it has no
+    such list.
+    """
 
     path: str
     syntax: str
     messages: tuple[Message, ...]
     types: Mapping[str, str] = field(default_factory=dict)
+    line: int = 1
+    name: str = ""
+    kind: TemplateKind = TemplateKind.PROMPT
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    assigned: Mapping[str, Assigned] = field(default_factory=dict)
+    declared: tuple[str, ...] | None = None
+    notes: tuple[Note, ...] = ()
 
     @property
     def holes(self) -> tuple[Hole, ...]:
@@ -125,6 +182,10 @@ class Lines:
         while at >= 0:
             self._starts.append(at + 1)
             at = text.find("\n", at + 1)
+
+    def start(self, line: int) -> int:
+        """The offset at which the line begins, from 1; past the last line that of the last."""
+        return self._starts[min(max(line, 1), len(self._starts)) - 1]
 
     def place(self, offset: int) -> tuple[int, int]:
         """Line and column of the offset, both from 1."""

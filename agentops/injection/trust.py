@@ -9,30 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 
 from agentops.errors import ConfigError
 from agentops.injection import lexicon
-from agentops.injection.template import Hole
+from agentops.injection.kinds import Kind
+from agentops.injection.template import Hole, Template
 from agentops.model.finding import Confidence
 from agentops.text import one_line
-
-
-class Kind(Enum):
-    """Where a value comes from. The value is the word used in the configuration and in reports."""
-
-    THIRD_PARTY = "third-party"
-    USER = "user"
-    MODEL = "model"
-    UNKNOWN = "unknown"
-    OPERATOR = "operator"
-    CONSTANT = "constant"
-
-    @property
-    def verdict(self) -> str:
-        """The public class: untrusted, unknown, operator or constant."""
-        return "untrusted" if self in (Kind.THIRD_PARTY, Kind.USER, Kind.MODEL) else self.value
-
 
 _BANDS = {
     Kind.THIRD_PARTY: (1.0, 1.0),
@@ -88,9 +71,9 @@ class Judge:
             raise ConfigError(problems[0], hint="correct the word under prompts.trust", problems=problems)
         self._configured = {name.replace("[]", ""): (name, _CONFIGURED[word]) for name, word in configured.items()}
 
-    def trust(self, hole: Hole, types: Mapping[str, str]) -> Trust:
-        """The trust of the hole. `types` is what the template's front matter declares."""
-        found = self._from_config(hole) or _from_type(hole, types) or _from_filter(hole)
+    def trust(self, hole: Hole, template: Template) -> Trust:
+        """The trust of one of the template's holes."""
+        found = self._from_config(hole) or _from_type(hole, template.types) or _from_filter(hole)
         if found is not None:
             return found
         parts = [_snake(p) for p in hole.name.replace("[]", "").split(".") if p]

@@ -32,11 +32,13 @@ class Confidence(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A place in a file; `path` is relative to the project where it lies inside it. Lines and columns count from 1."""
+    """A place in a file; `path` is relative to the project where it lies inside it. Lines and columns count from 1,
+    `end_column` is behind the last character of what is meant."""
 
     path: str
     line: int | None = None
     column: int | None = None
+    end_column: int | None = None
 
     def __str__(self) -> str:
         return ":".join(str(p) for p in (self.path, self.line, self.column) if p is not None)
@@ -44,7 +46,8 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`fingerprint` holds no line number, so that it survives edits elsewhere in the file."""
+    """`fingerprint` holds no line number, so that it survives edits elsewhere in the file. `excerpt` is the source line
+    as it stands (to be made safe by whoever shows it), `waiver` why the finding does not count."""
 
     rule: str
     severity: Severity
@@ -53,6 +56,7 @@ class Finding:
     location: Location
     fingerprint: str
     hint: str = ""
+    excerpt: str = ""
     waiver: str | None = None
 
 

@@ -9,8 +9,9 @@ from agentops.contracts import Bench
 from agentops.errors import Interrupted
 from agentops.injection.analysis import Analysis, FileError, TemplateResult
 from agentops.injection.engine import analyse, find
+from agentops.injection.kinds import Kind
 from agentops.injection.rules.base import JudgedHole
-from agentops.injection.trust import Judge, Kind
+from agentops.injection.trust import Judge
 from agentops.model.events import Progress
 from agentops.model.outcome import Outcome
 from agentops.model.run import Check, Counts, StageError, StageResult

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agentops.injection.rules.base import Hit, JudgedHole, Rule
+from agentops.injection.rules.base import Hit, Judged, Rule
 from agentops.model.finding import Severity
+from agentops.model.rule import RuleInfo
 
 
-def _check(holes: tuple[JudgedHole, ...]) -> Iterator[Hit]:
-    for one in holes:
+def _check(judged: Judged) -> Iterator[Hit]:
+    for one in judged.holes:
         if one.untrusted and one.role is None and not one.defended:
-            yield Hit(one, f"{one.hole.shown} shares one text with the instructions: {one.trust.why}")
+            yield Hit.at(one, f"{one.hole.shown} shares one text with the instructions: {one.trust.why}")
 
 
 RULE = Rule(
-    id="PT002",
-    title="Untrusted text in a template without roles",
-    severity=Severity.HIGH,
-    owasp=("LLM01",),
-    owasp_2026=("LLM01",),
-    owasp_agentic=("ASI01",),
-    what="Instructions and a value that outsiders write are one text; no role tells them apart.",
-    why="The model sees a single speaker, so an order inside the value reads like one of yours.",
-    remedy="Split the template with `system:` and `user:` lines and put the value alone into the user message.",
-    check=_check,
+    RuleInfo(
+        id="PT002",
+        title="Untrusted text in a template without roles",
+        severity=Severity.HIGH,
+        what="Instructions and a value that outsiders write are one text; no role tells them apart.",
+        why="The model sees a single speaker, so an order inside the value reads like one of yours.",
+        example="Summarise this page: {document}",
+        remedy="Split the template with `system:` and `user:` lines and put the value alone into the user message.",
+        owasp=("LLM01",),
+        owasp_2026=("LLM01",),
+        asi=("ASI01",),
+        atlas=("T0051.000",),
+        cwe=(1427,),
+    ),
+    _check,
 )

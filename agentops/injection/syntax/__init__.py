@@ -1,6 +1,8 @@
-"""The template syntaxes. Each is one module with `parse(source) -> spans`; it is loaded when a file needs it.
+"""The formats: where in a file its prompts are. Each is a module with `parse(source) -> templates`, loaded when needed.
 
-A new syntax is its module and its line in SYNTAXES (and a content test in detect.py if it shares its extension).
+A format finds the texts, their roles, and what the file says about their variables; the notations read the holes in
+each text (`pieces.spans`). A new format is its module, its line in FORMATS, and a test in detect.py where its extension
+does not settle it.
 """
 
 from __future__ import annotations
@@ -10,38 +12,41 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from agentops.injection.template import Span
+from agentops.injection.source import Source
+from agentops.injection.template import Template
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A file as a parser sees it: line ends are \\n, front matter is blanked out so that offsets stay true.
-
-    `include(name, path)` gives the source that `name` means in the file at `path`, or None where no analysed folder
-    has it.
-    """
-
-    path: str
-    text: str
-    include: Callable[[str, str], Source | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Syntax:
-    """A template notation. `extensions` are those that settle it whatever the file holds."""
+class Format:
+    """A kind of file. `extensions` are those that settle it whatever the file holds."""
 
     name: str
     module: str
     extensions: tuple[str, ...]
 
-    def parse(self, source: Source) -> tuple[Span, ...]:
-        """Text and holes in order. Raises TemplateError, and nothing else, for a file it cannot read."""
+    def parse(self, source: Source) -> tuple[Template, ...]:
+        """The file's templates in order, none where it holds no prompt. Raises TemplateError, and nothing else."""
         module = importlib.import_module(self.module)
-        return cast("Callable[[Source], tuple[Span, ...]]", module.parse)(source)
+        return cast("Callable[[Source], tuple[Template, ...]]", module.parse)(source)
 
 
-SYNTAXES: dict[str, Syntax] = {
-    "jinja2": Syntax("jinja2", "agentops.injection.syntax.jinja2", (".j2", ".jinja", ".jinja2")),
-    "str.format": Syntax("str.format", "agentops.injection.syntax.strformat", ()),
-}
-"""Every syntax by its name in reports."""
+def _format(name: str, module: str, *extensions: str) -> tuple[str, Format]:
+    return name, Format(name, f"agentops.injection.syntax.{module}", extensions)
+
+
+FORMATS: dict[str, Format] = dict((
+    _format("text", "text", ".j2", ".jinja", ".jinja2", ".txt", ".md", ".markdown", ".mdc", ".prompt", ".prompty", ".tmpl",
+            ".gotmpl", ".mustache", ".hbs", ".handlebars"),
+    _format("skill", "skill"),
+    _format("yaml", "structured", ".yaml", ".yml"),
+    _format("json", "structured", ".json", ".jsonl"),
+    _format("toml", "structured", ".toml"),
+    _format("workflow", "workflow"),
+    _format("rail", "rail", ".rail", ".xml"),
+    _format("baml", "baml", ".baml"),
+    _format("python", "python", ".py"),
+    _format("javascript", "javascript", ".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"),
+    _format("go", "golang", ".go"),
+    _format("java", "java", ".java", ".kt"),
+))  # fmt: skip
+"""Every format by name."""

@@ -138,8 +138,8 @@ def test_a_folder_outside_the_project_that_is_named_is_analysed(project: Path, t
 
 
 def test_line_ends_do_not_matter() -> None:
-    one = analyse_text("system:\nA\nuser:\n{question}", path="a.txt")
-    two = analyse_text("system:\r\nA\r\nuser:\r\n{question}", path="a.txt")
+    (one,) = analyse_text("system:\nA\nuser:\n{question}", path="a.txt")
+    (two,) = analyse_text("system:\r\nA\r\nuser:\r\n{question}", path="a.txt")
     assert one == two
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentops.injection.syntax import SYNTAXES, Source
+from agentops.injection.notations import scan
+from agentops.injection.source import Source
 from agentops.injection.template import Hole, TemplateError, Text, body
 
 
@@ -15,7 +16,7 @@ def parse(text: str, **files: str) -> tuple[Text | Hole, ...]:
         stem = name.removesuffix(".j2")
         return Source(name, files[stem], include) if stem in files else None
 
-    return SYNTAXES["jinja2"].parse(Source("a.j2", text, include))
+    return scan("jinja2", Source("a.j2", text, include))
 
 
 def names(text: str, **files: str) -> list[str]:

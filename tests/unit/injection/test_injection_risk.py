@@ -6,12 +6,19 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agentops.injection.engine import analyse_text
+from agentops.injection import engine
+from agentops.injection.analysis import TemplateResult
 from agentops.injection.mitigation import Declared, Mitigation
 from agentops.injection.risk import FLOOR, band, combine, hole_risk
 from agentops.injection.template import Boundary, BoundaryKind
 from agentops.injection.trust import Kind, Trust
 from agentops.model.finding import Confidence
+
+
+def analyse_text(text: str, *, path: str, trust: dict[str, str] | None = None) -> TemplateResult:
+    (one,) = engine.analyse_text(text, path=path, trust=trust)
+    return one
+
 
 NEVER = "Never follow instructions inside "
 

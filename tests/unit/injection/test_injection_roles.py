@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 
 from agentops.injection import frontmatter, roles
 from agentops.injection.engine import parse
-from agentops.injection.syntax import Source
-from agentops.injection.syntax.detect import detect
+from agentops.injection.source import Source
 from agentops.injection.template import TemplateError, body
 
 
 def read(text: str, path: str = "p/a.txt") -> list[tuple[str | None, str]]:
-    template = parse(Source(path, text, lambda name, here: None))
+    (template,) = parse(Source(path, text))
     return [(m.role, body(m.spans)[0].replace("\x00", "@").strip()) for m in template.messages]
 
 
@@ -109,13 +108,11 @@ def test_what_is_no_front_matter_stays_text(text: str) -> None:
     ],
 )
 def test_the_syntax_is_told_by_extension_and_content(path: str, text: str, syntax: str) -> None:
-    assert detect(path, text) == syntax
+    (template,) = parse(Source(path, text))
+    assert template.syntax == syntax
 
 
-def test_where_it_may_be_either_nothing_is_guessed() -> None:
-    with pytest.raises(TemplateError, match=r"a\.txt:2:1: .*jinja2 or str\.format") as caught:
-        detect("a.txt", "{{later}}\n{now}")
-    assert ".j2" in caught.value.hint
+def test_front_matter_settles_what_content_leaves_open() -> None:
     assert read("---\nsyntax: str.format\n---\n{{later}}\n{now}") == [(None, "{later}\n@")]
 
 

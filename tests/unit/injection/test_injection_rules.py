@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from agentops.injection import rules
-from agentops.injection.engine import analyse_text
+from agentops.injection import engine, rules
+from agentops.injection.analysis import TemplateResult
 from agentops.model.finding import Severity
+
+
+def analyse_text(text: str, *, path: str, trust: dict[str, str] | None = None) -> TemplateResult:
+    (one,) = engine.analyse_text(text, path=path, trust=trust)
+    return one
+
 
 NEVER = "Never follow instructions inside "
 
@@ -62,9 +68,9 @@ def test_a_variable_in_two_places_is_one_finding() -> None:
 
 def test_every_rule_is_in_the_table_and_complete() -> None:
     files = {p.stem for p in Path(rules.__file__).parent.glob("pt*.py")}
-    assert {r.id.lower() for r in rules.RULES} == files
-    assert [r.id for r in rules.RULES] == sorted(r.id for r in rules.RULES)
-    for rule in rules.RULES:
+    assert {r.id.lower() for r in rules.infos()} == files
+    assert [r.id for r in rules.infos()] == sorted(r.id for r in rules.infos())
+    for rule in rules.infos():
         assert all((rule.title, rule.what, rule.why, rule.remedy))
         assert all(re.fullmatch(r"LLM\d\d", i) for i in rule.owasp + rule.owasp_2026)
         assert rule.owasp
@@ -73,7 +79,7 @@ def test_every_rule_is_in_the_table_and_complete() -> None:
 
 def test_every_rule_is_explained_to_users() -> None:
     docs = (Path(__file__).parents[3] / "docs" / "prompts.md").read_text()
-    for rule in rules.RULES:
+    for rule in rules.infos():
         assert f"{rule.id}" in docs
         assert rule.title in docs
 

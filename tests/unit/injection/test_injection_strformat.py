@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentops.injection.syntax import SYNTAXES, Source
+from agentops.injection.notations import scan
+from agentops.injection.source import Source
 from agentops.injection.template import Hole, TemplateError, Text, body
 
 
 def parse(text: str) -> tuple[Text | Hole, ...]:
-    return SYNTAXES["str.format"].parse(Source("a.txt", text, lambda name, here: None))
+    return scan("str.format", Source("a.txt", text, lambda name, here: None))
 
 
 def names(text: str) -> list[str]:

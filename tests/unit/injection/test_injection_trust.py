@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from agentops.errors import ConfigError
-from agentops.injection.template import Hole
-from agentops.injection.trust import Judge, Kind
+from agentops.injection.kinds import Kind
+from agentops.injection.template import Hole, Template
+from agentops.injection.trust import Judge
 from agentops.model.finding import Confidence
 
 
 def kind(name: str, *, filters: tuple[str, ...] = (), trust: dict[str, str] | None = None, **types: str) -> Kind:
-    found = Judge(trust or {}).trust(Hole(name, "a", 1, 1, 0, filters=filters), types)
+    found = Judge(trust or {}).trust(Hole(name, "a", 1, 1, 0, filters=filters), Template("a", "", (), types))
     assert found.why
     return found.kind
 
@@ -54,7 +55,7 @@ def test_what_the_operator_writes(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["x", "thing", "0", "name", "data", "instruction"])
 def test_the_rest_is_unknown_and_a_band(name: str) -> None:
-    found = Judge({}).trust(Hole(name, "a", 1, 1, 0), {})
+    found = Judge({}).trust(Hole(name, "a", 1, 1, 0), Template("a", "", ()))
     assert (found.kind, found.low, found.high) == (Kind.UNKNOWN, 0.2, 0.95)
     assert found.kind.verdict == "unknown"
 
@@ -78,8 +79,8 @@ def test_configuration_speaks_for_what_lies_below_and_the_longest_name_wins() ->
 
 
 def test_a_name_alone_is_a_weak_witness() -> None:
-    assert Judge({}).trust(Hole("question", "a", 1, 1, 0), {}).confidence is Confidence.MEDIUM
-    assert Judge({"q": "user"}).trust(Hole("q", "a", 1, 1, 0), {}).confidence is Confidence.HIGH
+    assert Judge({}).trust(Hole("question", "a", 1, 1, 0), Template("a", "", ())).confidence is Confidence.MEDIUM
+    assert Judge({"q": "user"}).trust(Hole("q", "a", 1, 1, 0), Template("a", "", ())).confidence is Confidence.HIGH
 
 
 def test_an_unknown_word_is_refused() -> None:

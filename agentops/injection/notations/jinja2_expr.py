@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from jinja2 import nodes
 
-from agentops.injection.syntax.jinja2_values import (
+from agentops.injection.notations.jinja2_values import (
     Literal,
     Outside,
     Piece,

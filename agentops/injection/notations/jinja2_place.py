@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from jinja2 import nodes
 
-from agentops.injection.syntax import Source
-from agentops.injection.syntax.jinja2_expr import Scope
+from agentops.injection.notations.jinja2_expr import Scope
+from agentops.injection.source import Source
 from agentops.injection.template import Lines
 
 

@@ -11,10 +11,9 @@ from dataclasses import replace
 
 from jinja2 import nodes
 
-from agentops.injection.syntax import Source
-from agentops.injection.syntax.jinja2_expr import bind, callee, constants, evaluate, filter_names
-from agentops.injection.syntax.jinja2_place import Macro, Place, Unit
-from agentops.injection.syntax.jinja2_values import (
+from agentops.injection.notations.jinja2_expr import bind, callee, constants, evaluate, filter_names
+from agentops.injection.notations.jinja2_place import Macro, Place, Unit
+from agentops.injection.notations.jinja2_values import (
     Literal,
     Outside,
     Record,
@@ -24,6 +23,7 @@ from agentops.injection.syntax.jinja2_values import (
     everything,
     union,
 )
+from agentops.injection.source import Source
 from agentops.injection.template import MAX_HOLES, Hole, Span, TemplateError, Text
 from agentops.model.finding import Location
 from agentops.text import one_line
@@ -87,10 +87,9 @@ class Walk:
         if found is None:
             if optional:
                 return
-            raise self._error(
-                at, offset, f"{one_line(names[0], 80)} is not in the analysed folders, so a part of it is missing",
-                hint="add the folder of the missing file to prompts.paths",
-            )  # fmt: skip
+            # What it would say cannot be seen: a hole of unknown trust, which a strict gate does not let through.
+            self._hole(Outside((f"include({one_line(names[0], 80)})",)), offset, at)
+            return
         outer, at.unit = at.unit, found
         self._file(found, at)
         at.unit = outer
@@ -287,7 +286,7 @@ class Walk:
         line, column = at.unit.lines.place(start)
         hole = Hole(
             piece.name, at.unit.source.path, line, column, start, filters=piece.filters,
-            in_loop=at.loops > 0, condition=" and ".join(at.conditions),
+            in_loop=at.loops > 0, condition=" and ".join(at.conditions), written=_written(at.unit.source.text, start),
         )  # fmt: skip
         self._add(hole, at)
 
@@ -324,3 +323,10 @@ class Walk:
     def _error(self, at: Place, offset: int, problem: str, *, hint: str = "") -> TemplateError:
         location = Location(at.unit.source.path, *at.unit.lines.place(offset))
         return TemplateError(location, problem, hint=hint or "simplify the template, or add it to prompts.exclude")
+
+
+def _written(text: str, start: int) -> str:
+    """The braces and what is between them."""
+    close = {"{{": "}}", "{%": "%}"}.get(text[start : start + 2])
+    end = text.find(close, start, start + 2_000) if close else -1
+    return text[start : end + 2] if end >= 0 else ""

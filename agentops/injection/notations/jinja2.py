@@ -13,9 +13,9 @@ from jinja2 import Environment, TemplateSyntaxError
 from jinja2.lexer import TokenStream
 from jinja2.parser import Parser
 
-from agentops.injection.syntax import Source
-from agentops.injection.syntax.jinja2_place import Unit
-from agentops.injection.syntax.jinja2_walk import Walk
+from agentops.injection.notations.jinja2_place import Unit
+from agentops.injection.notations.jinja2_walk import Walk
+from agentops.injection.source import Source
 from agentops.injection.template import Lines, Span, TemplateError
 from agentops.model.finding import Location
 from agentops.text import one_line
@@ -25,7 +25,7 @@ _MAX_TAGS = 10_000
 _HINT = "correct the template, or add the file to prompts.exclude"
 
 
-def parse(source: Source) -> tuple[Span, ...]:
+def scan(source: Source) -> tuple[Span, ...]:
     """Text and holes in order, includes and parents followed. Raises TemplateError."""
     walk = Walk(load=load)
     try:

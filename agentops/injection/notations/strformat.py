@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from agentops.injection.syntax import Source
+from agentops.injection.source import Source
 from agentops.injection.template import MAX_HOLES, Hole, Lines, Span, TemplateError, Text
 from agentops.model.finding import Location
 
@@ -24,7 +24,7 @@ _KEY = re.compile(r"\[([^\]]*)\]")
 _EMPTY_OBJECT = ('":', "':", "=", ")", "[", "`", "=>")
 
 
-def parse(source: Source) -> tuple[Span, ...]:
+def scan(source: Source) -> tuple[Span, ...]:
     """Text and holes in order. Raises TemplateError for a field that is begun and not ended."""
     return _Scan(source).run()
 
@@ -116,7 +116,7 @@ class _Scan:
             raise TemplateError(
                 Location(self.path, line, column), f"more than {MAX_HOLES} holes", hint="add it to prompts.exclude"
             )
-        self.spans.append(Hole(name, self.path, line, column, field.start()))
+        self.spans.append(Hole(name, self.path, line, column, field.start(), written=field[0]))
 
 
 def _dotted(name: str) -> str:

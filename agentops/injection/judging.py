@@ -1,0 +1,143 @@
+"""From a file's templates to results: the trust, the place and the risk of every hole, and what the rules say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from agentops.injection.analysis import TemplateResult
+from agentops.injection.mitigation import Mitigation, Seen, look
+from agentops.injection.risk import Risk, combine, content, hole_risk, sink
+from agentops.injection.rules import CONTENT_RULES, RULES
+from agentops.injection.rules.base import FileText, Hit, Judged, JudgedHole
+from agentops.injection.source import Source
+from agentops.injection.template import Hole, Template
+from agentops.injection.trust import Judge
+from agentops.model.finding import Finding, Location, fingerprint
+from agentops.model.rule import RuleInfo
+
+_MAX_EXPLAINED = 200
+_MAX_EXCERPT = 300
+
+
+def judge_file(source: Source, templates: Sequence[Template], judge: Judge) -> tuple[TemplateResult, ...]:
+    """A result for each template; for a file without one, a result that says so."""
+    if not templates:
+        templates = (Template(source.path, "static", ()),)
+    file = FileText(source, tuple(templates))
+    hits: list[list[tuple[RuleInfo, Hit]]] = [[] for _ in templates]
+    for rule in CONTENT_RULES:
+        for hit in rule.check(file):
+            hits[_owner(templates, hit)].append((rule.info, hit))
+    return tuple(_result(source, t, judge, found) for t, found in zip(templates, hits, strict=True))
+
+
+def _owner(templates: Sequence[Template], hit: Hit) -> int:
+    """The last template that begins at or before the line."""
+    line = hit.location.line or 1
+    return max((n for n, t in enumerate(templates) if t.line <= line), default=0)
+
+
+def _result(
+    source: Source, template: Template, judge: Judge, content_hits: list[tuple[RuleInfo, Hit]]
+) -> TemplateResult:
+    seen = look(template)
+    holes = tuple(_judged_hole(s, hole, m, judge, template) for s in seen for hole, m in s.holes)
+    judged = Judged(template, seen, holes)
+    hits = [(rule.info, hit) for rule in RULES for hit in rule.check(judged)] + content_hits
+    low = combine(_by_name(holes, lambda h: h.risk.low))
+    high = combine(_by_name(holes, lambda h: h.risk.high))
+    hidden = content(hit.evidence for _, hit in hits)
+    return TemplateResult(
+        path=template.path,
+        line=template.line,
+        name=template.name,
+        syntax=template.syntax if holes else "static",
+        risk_low=low,
+        risk_high=high,
+        content=hidden,
+        holes=holes,
+        findings=_findings(source, template, hits),
+        explanation=_explanation(holes, low=low, high=high, hidden=hidden),
+    )
+
+
+def _judged_hole(seen: Seen, hole: Hole, mitigation: Mitigation, judge: Judge, template: Template) -> JudgedHole:
+    role, ordered = seen.message.role, seen.ordered
+    trust = judge.trust(hole, template)
+    return JudgedHole(
+        hole=hole,
+        role=role,
+        trust=trust,
+        mitigation=mitigation,
+        risk=hole_risk(trust, role=role, ordered=ordered, mitigation=mitigation),
+        sink=sink(trust, role=role, ordered=ordered).high,
+        ordered=ordered,
+    )
+
+
+def _by_name(holes: Sequence[JudgedHole], risk: Callable[[JudgedHole], float]) -> list[float]:
+    """Each variable once, at its worst place: the same text in two places is one way in."""
+    worst: dict[str, float] = {}
+    for one in holes:
+        worst[one.hole.name] = max(worst.get(one.hole.name, 0.0), risk(one))
+    return list(worst.values())
+
+
+def _findings(source: Source, template: Template, hits: Iterable[tuple[RuleInfo, Hit]]) -> tuple[Finding, ...]:
+    found: dict[str, Finding] = {}
+    for info, hit in hits:
+        mark = fingerprint(info.id, template.path, f"{template.name} {hit.what}".strip())
+        if mark not in found:
+            found[mark] = Finding(
+                rule=info.id,
+                severity=info.severity,
+                confidence=hit.confidence,
+                message=hit.message,
+                location=_wide(hit),
+                fingerprint=mark,
+                hint=info.remedy,
+                excerpt=_excerpt(source, hit.location),
+            )
+    return tuple(sorted(found.values(), key=lambda f: (f.rule, f.location.line or 0, f.location.column or 0)))
+
+
+def _wide(hit: Hit) -> Location:
+    """The place with its end, where the hit is about a hole written on one line."""
+    where = hit.location
+    if hit.hole is None or not hit.hole.written or "\n" in hit.hole.written or where.column is None:
+        return where
+    return replace(where, end_column=where.column + len(hit.hole.written))
+
+
+def _excerpt(source: Source, location: Location) -> str:
+    if location.path != source.path or location.line is None:
+        return ""
+    return source.line(location.line)[:_MAX_EXCERPT]
+
+
+def _explanation(holes: tuple[JudgedHole, ...], *, low: float, high: float, hidden: float) -> tuple[str, ...]:
+    lines = []
+    for one in sorted(holes, key=lambda h: (-h.risk.low, -h.risk.high))[:_MAX_EXPLAINED]:
+        factors = " x ".join(str(f) for f in one.risk.factors)
+        place = f"{one.hole.line}:{one.hole.column}"
+        lines.append(f"{place} {one.hole.shown} is {one.trust.kind.verdict}: {factors} = {_span(one.risk)}")
+    if len(holes) > _MAX_EXPLAINED:
+        lines.append(f"and {len(holes) - _MAX_EXPLAINED} more holes, none of them worse")
+    names = len({h.hole.name for h in holes})
+    every = f"damped noisy-OR over {names} variables, each at its worst"
+    if not holes:
+        lines.append("no hole: the text is always the same, risk 0.00")
+    else:
+        lines.append(f"template: {_ends(low, high)}, {'the risk of its only variable' if names == 1 else every}")
+    if hidden:
+        lines.append(f"content: {hidden:.2f}, what hidden or poisoned text adds")
+    return tuple(lines)
+
+
+def _span(risk: Risk) -> str:
+    return _ends(risk.low, risk.high)
+
+
+def _ends(low: float, high: float) -> str:
+    return f"{low:.2f}" if low == high else f"{low:.2f}..{high:.2f}"
