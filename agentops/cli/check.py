@@ -19,6 +19,7 @@ from agentops.cli import options
 @click.option("--push", metavar="REGISTRY", default=None, help="Push the image after a PASS and record its digest.")
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would be measured, and stop.")
 @click.option("--github", "on_github", is_flag=True, help="Write outputs and summary for GitHub Actions.")
+@options.sarif
 @options.output
 def command(
     config_path: Path | None,
@@ -32,6 +33,7 @@ def command(
     on_github: bool,
     out_base: Path,
     junit_path: Path | None,
+    sarif_path: Path | None,
     quiet: bool,
 ) -> int:
     """Measure the repository and the built image, decide, and report.
@@ -59,5 +61,6 @@ def command(
             click.echo(f"gate          {criterion.name}  ({criterion.origin})")
         return 0
     return carry_out(
-        plan, out_base=out_base, junit_path=junit_path, quiet=quiet, push=push, on_github=on_github
+        plan, out_base=out_base, junit_path=junit_path, sarif_path=sarif_path, quiet=quiet, push=push,
+        on_github=on_github,
     )  # fmt: skip

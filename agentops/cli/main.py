@@ -22,6 +22,7 @@ COMMANDS = {
     "eval": ("agentops.cli.eval", "Run the behavioural evals alone, or against a running agent."),
     "decide": ("agentops.cli.decide", "Judge a stored run again, without calling the agent."),
     "config": ("agentops.cli.config", "Show the configuration in force and where each value comes from."),
+    "explain": ("agentops.cli.explain", "Explain a rule, or list all rules."),
 }
 
 

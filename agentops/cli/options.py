@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from agentops.config.load import DEFAULT_NAME
+# The loader's own name for it; importing the loader here would cost more than the rest of the start.
+CONFIGURATION = "agentops.yaml"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,7 +19,7 @@ def config(function: F) -> F:
     """--config."""
     return click.option(
         "-c", "--config", "config_path", type=click.Path(path_type=Path), default=None,
-        help=f"The configuration.  [default: {DEFAULT_NAME}]",
+        help=f"The configuration.  [default: {CONFIGURATION}]",
     )(function)  # fmt: skip
 
 
@@ -46,6 +47,13 @@ def output(function: F) -> F:
     ):  # fmt: skip
         function = option(function)
     return function
+
+
+def sarif(function: F) -> F:
+    """--sarif."""
+    return click.option(
+        "--sarif", "sarif_path", type=click.Path(path_type=Path), default=None, help="Write the SARIF report here too."
+    )(function)
 
 
 # Variables by which CI servers are known; not all of them set CI.

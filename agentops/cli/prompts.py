@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from agentops.cli import options
+
+if TYPE_CHECKING:
+    from agentops.model.settings import Settings
+    from agentops.pipeline import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says of the analysis. Paths are relative to where the command was called."""
+
+    dirs: tuple[str, ...]
+    config_path: Path | None
+    environment: str | None
+    threshold: float | None
+    strict: bool
+    baseline: Path | None
+    write_baseline: Path | None
+    cache: Path | None
 
 
 @click.command("prompts")
@@ -20,29 +40,89 @@ from agentops.cli import options
     default=None,
     help="A risk above this fails.  [default: 0.8]",
 )
+@click.option("--strict", is_flag=True, help="Unknown variables count at their worst.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True,
+    help="What stands on standard output. json and sarif leave no folder of the run.",
+)  # fmt: skip
+@click.option(
+    "--baseline", type=click.Path(path_type=Path, dir_okay=False), default=None,
+    help="Findings in this file were there before and do not count.",
+)  # fmt: skip
+@click.option(
+    "--write-baseline", type=click.Path(path_type=Path, dir_okay=False), default=None,
+    help="Write the findings of this run as a baseline, and judge by it.",
+)  # fmt: skip
+@click.option("--no-cache", is_flag=True, help="Analyse every file, changed or not.")
+@options.sarif
 @options.output
 def command(
     config_path: Path | None,
     environment: str | None,
     dirs: tuple[str, ...],
     threshold: float | None,
+    strict: bool,
+    form: str,
+    baseline: Path | None,
+    write_baseline: Path | None,
+    no_cache: bool,
     out_base: Path,
     junit_path: Path | None,
+    sarif_path: Path | None,
     quiet: bool,
 ) -> int:
     """Analyse prompt templates for injection risk. Needs no configuration where --prompts-dir is given."""
+    # Absolute without links resolved: the cache refuses to lie behind a link.
+    cache = None if no_cache else out_base.absolute() / "cache" / "prompts"
+    asked = Asked(dirs, config_path, environment, threshold, strict, baseline, write_baseline, cache)
+    if form == "json" and junit_path is None and sarif_path is None:
+        from agentops.cli import prompts_quick
+
+        if (answer := prompts_quick.answer(asked)) is not None:
+            return prompts_quick.tell(answer, quiet=quiet)
+    settings, plan = _planned(asked)
+    if form == "text":
+        from agentops.cli.run import carry_out
+
+        return carry_out(plan, out_base=out_base, junit_path=junit_path, sarif_path=sarif_path, quiet=quiet)
+    from agentops.cli.prompts_paths import Given
+    from agentops.cli.prompts_run import carry_out_to_stdout
+
+    paths = settings.prompts.paths if settings.prompts else ()
+    given = Given(dirs, Path.cwd(), root=settings.root) if dirs else Given(paths, settings.root, root=settings.root)
+    return carry_out_to_stdout(
+        plan, form=form, given=given, junit_path=junit_path, sarif_path=sarif_path, quiet=quiet
+    )  # fmt: skip
+
+
+def _planned(asked: Asked) -> tuple[Settings, Plan]:
+    from dataclasses import replace
+
     from agentops import pipeline
-    from agentops.cli.run import carry_out
     from agentops.cli.standalone import settings_for
     from agentops.gate import policy
     from agentops.model.verdict import Criterion
 
-    settings = settings_for(config_path, "prompts", "paths", dirs, option="--prompts-dir")
-    if settings.prompts and threshold is not None:
-        settings = replace(settings, prompts=replace(settings.prompts, fail_at=threshold), gate=())
-    rules = policy.build(settings, options.the_environment(environment))
-    if threshold is not None:
-        limit = policy.checked(Criterion("prompt_risk", at_most=threshold, origin="--threshold"))
+    flags = {"prompts.strict": True} if asked.strict else {}
+    settings = settings_for(asked.config_path, "prompts", "paths", asked.dirs, option="--prompts-dir", flags=flags)
+    if settings.prompts is not None:
+        prompts = replace(settings.prompts, cache=str(asked.cache) if asked.cache else None)
+        if asked.threshold is not None:
+            prompts, settings = replace(prompts, fail_at=asked.threshold), replace(settings, gate=())
+        if asked.baseline is not None:
+            prompts = replace(prompts, baseline=_below(asked.baseline, settings.root))
+        if asked.write_baseline is not None:
+            prompts = replace(prompts, write_baseline=_below(asked.write_baseline, settings.root))
+        settings = replace(settings, prompts=prompts)
+    rules = policy.build(settings, options.the_environment(asked.environment))
+    if asked.threshold is not None:
+        strict = settings.prompts is not None and settings.prompts.strict
+        metric = "prompt_risk_high" if strict else "prompt_risk"
+        limit = policy.checked(Criterion(metric, at_most=asked.threshold, origin="--threshold"))
         rules = policy.policy(rules.environment, (limit,), rules.allowance)
-    plan = pipeline.plan(settings, rules, only=("prompts",))
-    return carry_out(plan, out_base=out_base, junit_path=junit_path, quiet=quiet)
+    return settings, pipeline.plan(settings, rules, only=("prompts",))
+
+
+def _below(path: Path, root: Path) -> str:
+    """The path from the project's folder, as messages name it."""
+    return path.as_posix() if path.is_absolute() else os.path.relpath(path.absolute(), root)

@@ -27,7 +27,7 @@ from agentops.model.outcome import Outcome
 from agentops.model.run import RunResult
 from agentops.model.verdict import Verdict
 
-_REPORTS = ("junit.xml", "report.md", "run.json", "verdict.json")
+_REPORTS = ("junit.xml", "report.md", "results.sarif", "run.json", "verdict.json")
 
 # A registry's address, perhaps with a folder (the grammar of distribution/reference).
 _REGISTRY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*/?")
@@ -46,6 +46,7 @@ def carry_out(
     out_base: Path,
     junit_path: Path | None,
     quiet: bool,
+    sarif_path: Path | None = None,
     push: str | None = None,
     on_github: bool = False,
 ) -> int:
@@ -57,13 +58,13 @@ def carry_out(
     if push and not _REGISTRY.fullmatch(push):
         raise UsageError(f"--push: {push!r} is no registry", hint="write it as host:port, or host/folder")
     run_id = folder.new_run_id()
-    with folder.run_folder(out_base.resolve(), run_id) as out, _signals() as cancel:
+    with folder.run_folder(out_base.resolve(), run_id) as out, signals() as cancel:
         with progress(plan, quiet=quiet) as emit:
             run = pipeline.measure(plan, out=out, run_id=run_id, emit=emit, cancel=cancel)
         verdict = decide(run, plan.policy)
         if push and verdict.outcome is Outcome.PASS:
             run, verdict = _push(run, verdict, push, out=out, cancel=cancel)
-        problems = write_reports(run, verdict, out, junit_path)
+        problems = write_reports(run, verdict, out, junit_path, sarif_path)
         show(run, verdict)
         written = [name for name in _REPORTS if (out / name).is_file()]
         click.echo(f"reports: {_shown(out)} ({', '.join(written) or 'none could be written'})")
@@ -80,19 +81,27 @@ def exit_code(verdict: Verdict, *, kept: bool = True) -> ExitCode:
     return code if kept or code is not ExitCode.PASS else ExitCode.ERROR
 
 
-def write_reports(run: RunResult, verdict: Verdict, out: Path, junit_path: Path | None) -> list[AgentopsError]:
-    """Write every report, going on where one fails. Returns what could not be written."""
+def write_reports(
+    run: RunResult, verdict: Verdict, out: Path | None, junit_path: Path | None, sarif_path: Path | None = None
+) -> list[AgentopsError]:
+    """Write every report into the folder, if there is one, and those that were asked for elsewhere, going on where one
+    fails. Returns what could not be written."""
     from agentops.reports import json as documents
-    from agentops.reports import junit, markdown
+    from agentops.reports import junit, markdown, sarif
 
-    jobs: list[tuple[Path, Callable[[], str]]] = [
-        (out / "run.json", lambda: documents.run_document(run)),
-        (out / "verdict.json", lambda: documents.verdict_document(verdict)),
-        (out / "junit.xml", lambda: junit.render(run, verdict)),
-        (out / "report.md", lambda: markdown.render(run, verdict)),
-    ]
+    jobs: list[tuple[Path, Callable[[], str]]] = []
+    if out is not None:
+        jobs = [
+            (out / "run.json", lambda: documents.run_document(run)),
+            (out / "verdict.json", lambda: documents.verdict_document(verdict)),
+            (out / "junit.xml", lambda: junit.render(run, verdict)),
+            (out / "report.md", lambda: markdown.render(run, verdict)),
+            (out / "results.sarif", lambda: sarif.render(run, verdict)),
+        ]
     if junit_path is not None:
         jobs.append((junit_path, lambda: junit.render(run, verdict)))
+    if sarif_path is not None:
+        jobs.append((sarif_path, lambda: sarif.render(run, verdict)))
     problems: list[AgentopsError] = []
     for path, render in jobs:
         try:
@@ -151,7 +160,7 @@ def _push(
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[threading.Event]:
+def signals() -> Iterator[threading.Event]:
     """An event that Ctrl-C, SIGTERM and SIGHUP set. A second one ends the process at once."""
     cancel = threading.Event()
 

@@ -70,7 +70,7 @@ def _settings(data: dict[str, Any], found: Document, root: Path) -> s.Settings:
     return s.Settings(
         root=root,
         agent=_agent(data["agent"], found),
-        prompts=_section(s.Prompts, data.get("prompts")),
+        prompts=_prompts(data.get("prompts")),
         code=_section(s.Code, data.get("code")),
         dependencies=_section(s.Dependencies, data.get("dependencies")),
         unit=_section(s.Unit, data.get("unit"), {"in": "where"}),
@@ -88,6 +88,13 @@ def _section(kind: type[Any], data: dict[str, Any] | None, renamed: Mapping[str,
         return None
     names = renamed or {}
     return kind(**_tuples({names.get(k, k): v for k, v in data.items()}))
+
+
+def _prompts(data: dict[str, Any] | None) -> s.Prompts | None:
+    if data is None:
+        return None
+    pairs = tuple((opening, closing) for opening, closing in data["markers"])
+    return s.Prompts(**_tuples({**data, "markers": pairs}))
 
 
 def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -161,9 +161,8 @@ def _implied(settings: Settings, asked: Sequence[Criterion], stages: set[str]) -
     whole = {(c.metric, stage) for c in asked if c.where.tag is None for stage in stages_of(c)}
     rates = ("pass_rate", "violations", "consistency_pass_all_k")
     implied = []
-    if "prompts" in stages and not {("prompt_risk", "prompts"), ("prompt_risk_high", "prompts")} & whole:
-        limit = settings.prompts.fail_at if settings.prompts else DEFAULT_RISK
-        implied.append(Criterion("prompt_risk", at_most=limit, origin="prompts.fail_at"))
+    if "prompts" in stages:
+        implied += _of_prompts(settings, asked)
     for stage in ("code", "dependencies"):
         if stage in stages and ("findings", stage) not in whole:
             where = Where(stage=stage)
@@ -173,6 +172,20 @@ def _implied(settings: Settings, asked: Sequence[Criterion], stages: set[str]) -
     if "evals" in stages and not {(rate, "evals") for rate in rates} & whole:
         implied.append(Criterion("pass_rate", at_least=DEFAULT_PASS_RATE, origin="default"))
     return tuple(implied)
+
+
+def _of_prompts(settings: Settings, asked: Sequence[Criterion]) -> list[Criterion]:
+    """What prompts have to meet: in strict mode the high end, at the strictest bound that was asked for the low one."""
+    metrics = {c.metric for c in asked}
+    limit = settings.prompts.fail_at if settings.prompts else DEFAULT_RISK
+    if settings.prompts is not None and settings.prompts.strict:
+        if "prompt_risk_high" in metrics:
+            return []
+        bounds = [c.at_most for c in asked if c.metric == "prompt_risk" and c.at_most is not None]
+        return [Criterion("prompt_risk_high", at_most=min(bounds, default=limit), origin="prompts.strict")]
+    if {"prompt_risk", "prompt_risk_high"} & metrics:
+        return []
+    return [Criterion("prompt_risk", at_most=limit, origin="prompts.fail_at")]
 
 
 def _allowance(settings: Settings, environment: str) -> Allowance:

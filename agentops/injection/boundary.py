@@ -24,11 +24,12 @@ _FENCE = re.compile(
     r"^[ \t]{0,8}(`{3,20}|~{3,20}|\"{3}|'{3}|-{3,200}|={3,200}|\*{3,200}|#{3,200}|_{3,200})(\w{0,20})[ \t]{0,40}$", re.M
 )
 _MARK_LINE = re.compile(
-    r"^[ \t]{0,8}([-=*#<>\[\]| ]{0,40})(BEGIN|START|END)(?: OF)?[ _]([\w\x00][\w \x00]{0,40}?)[-=*#<>\[\]|: ]{0,40}$",
-    re.M,
+    r"^[ \t]{0,8}[-=*#<>\[\]| ]{0,40}(?:the )?(begin|beginning|start|end)(?: of)?[ _](?:the )?"
+    r"([\w\x00][\w '\u2019\x00]{0,40}?)[-=*#<>\[\]|: ]{0,40}$",
+    re.M | re.I,
 )
-_QUOTES = ('"""', "'''", "```", '"', "'", "`", "\u201c", "\u00ab")
-_CLOSING = {"\u201c": "\u201d", "\u00ab": "\u00bb"}
+_QUOTES = ('"""', "'''", "```", '"', "'", "`", "<<<", "\u201c", "\u00ab")
+_CLOSING = {"<<<": ">>>", "\u201c": "\u201d", "\u00ab": "\u00bb"}
 _RANDOM = re.compile(r"nonce|random|salt|uuid|guid|canary|secret_?(?:tag|token|marker)", re.I)
 _DELIMITER = re.compile(r"delim|boundary|marker|fence|separator|sentinel", re.I)
 
@@ -104,8 +105,8 @@ def _mark_lines(text: str, names: dict[int, Hole]) -> list[_Pair]:
     open_at: dict[str, list[int]] = {}
     pairs: list[_Pair] = []
     for line in _MARK_LINE.finditer(text):
-        name = _spelled(line[3].strip(), line.start(3), names)
-        if line[2] != "END":
+        name = _spelled(line[2].strip(), line.start(2), names)
+        if line[1].lower() != "end":
             open_at.setdefault(name.lower(), []).append(line.end())
         elif open_at.get(name.lower()):
             random = any(i in names and _RANDOM.search(names[i].name) for i in range(line.start(), line.end()))

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from agentops.injection.analysis import TemplateResult
-from agentops.injection.mitigation import Mitigation, Seen, look
-from agentops.injection.risk import Risk, combine, content, hole_risk, sink
+from agentops.injection.mitigation import Seen, look
+from agentops.injection.risk import EFFECT, Risk, combine, content, hole_risk, sink, weigh
 from agentops.injection.rules import CONTENT_RULES, RULES
 from agentops.injection.rules.base import FileText, Hit, Judged, JudgedHole
 from agentops.injection.source import Source
-from agentops.injection.template import Hole, Template
+from agentops.injection.template import Template
 from agentops.injection.trust import Judge
 from agentops.model.finding import Finding, Location, fingerprint
 from agentops.model.rule import RuleInfo
+from agentops.secrets.detector import mask
 
 _MAX_EXPLAINED = 200
 _MAX_EXCERPT = 300
@@ -42,11 +43,14 @@ def _result(
     source: Source, template: Template, judge: Judge, content_hits: list[tuple[RuleInfo, Hit]]
 ) -> TemplateResult:
     seen = look(template)
-    holes = tuple(_judged_hole(s, hole, m, judge, template) for s in seen for hole, m in s.holes)
+    holes = tuple(_judged_hole(s, n, judge, template) for s in seen for n in range(len(s.holes)))
     judged = Judged(template, seen, holes)
-    hits = [(rule.info, hit) for rule in RULES for hit in rule.check(judged)] + content_hits
-    low = combine(_by_name(holes, lambda h: h.risk.low))
-    high = combine(_by_name(holes, lambda h: h.risk.high))
+    spoken = [(rule, hit) for rule in RULES for hit in rule.check(judged)]
+    hits = [(rule.info, hit) for rule, hit in spoken] + content_hits
+    effect = next((rule.info for rule, _ in spoken if rule.effect), None)
+    weight = EFFECT if effect else 1.0
+    low = weigh(combine(_by_name(holes, lambda h: h.risk.low)), weight)
+    high = weigh(combine(_by_name(holes, lambda h: h.risk.high)), weight)
     hidden = content(hit.evidence for _, hit in hits)
     return TemplateResult(
         path=template.path,
@@ -58,13 +62,14 @@ def _result(
         content=hidden,
         holes=holes,
         findings=_findings(source, template, hits),
-        explanation=_explanation(holes, low=low, high=high, hidden=hidden),
+        explanation=_explanation(holes, low=low, high=high, hidden=hidden, effect=effect),
     )
 
 
-def _judged_hole(seen: Seen, hole: Hole, mitigation: Mitigation, judge: Judge, template: Template) -> JudgedHole:
+def _judged_hole(seen: Seen, number: int, judge: Judge, template: Template) -> JudgedHole:
     role, ordered = seen.message.role, seen.ordered
-    trust = judge.trust(hole, template)
+    hole, mitigation = seen.holes[number]
+    trust = judge.trust(hole, template, body=seen.body, at=seen.places[number])
     return JudgedHole(
         hole=hole,
         role=role,
@@ -113,10 +118,12 @@ def _wide(hit: Hit) -> Location:
 def _excerpt(source: Source, location: Location) -> str:
     if location.path != source.path or location.line is None:
         return ""
-    return source.line(location.line)[:_MAX_EXCERPT]
+    return mask(source.line(location.line)[:_MAX_EXCERPT])
 
 
-def _explanation(holes: tuple[JudgedHole, ...], *, low: float, high: float, hidden: float) -> tuple[str, ...]:
+def _explanation(
+    holes: tuple[JudgedHole, ...], *, low: float, high: float, hidden: float, effect: RuleInfo | None
+) -> tuple[str, ...]:
     lines = []
     for one in sorted(holes, key=lambda h: (-h.risk.low, -h.risk.high))[:_MAX_EXPLAINED]:
         factors = " x ".join(str(f) for f in one.risk.factors)
@@ -125,11 +132,13 @@ def _explanation(holes: tuple[JudgedHole, ...], *, low: float, high: float, hidd
     if len(holes) > _MAX_EXPLAINED:
         lines.append(f"and {len(holes) - _MAX_EXPLAINED} more holes, none of them worse")
     names = len({h.hole.name for h in holes})
-    every = f"damped noisy-OR over {names} variables, each at its worst"
+    every = f"damped noisy-OR over {names} variables, each at its worst; those below 0.5 do not add up"
     if not holes:
         lines.append("no hole: the text is always the same, risk 0.00")
     else:
         lines.append(f"template: {_ends(low, high)}, {'the risk of its only variable' if names == 1 else every}")
+    if effect and holes:
+        lines.append(f"the answer has an effect of its own ({effect.id} {effect.title}): weight {EFFECT} from 0.5 on")
     if hidden:
         lines.append(f"content: {hidden:.2f}, what hidden or poisoned text adds")
     return tuple(lines)

@@ -3,6 +3,7 @@ a reminder after it, an encoding."""
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,9 @@ from agentops.injection.template import Boundary, Hole, Message, Template, body
 from agentops.injection.wording import Kind, Sentence, sentences
 
 _ENCODING = ("b64encode", "base64", "base64encode", "datamark", "rot13", "hexencode")
+
+
+_NO_WORD = re.compile(r"[\W_]+")
 
 
 class Declared(Enum):
@@ -51,7 +55,7 @@ def look(template: Template) -> tuple[Seen, ...]:
     read = [_read(message) for message in template.messages]
     declarations = [s for r in read for s in r.sentences if s.kind is Kind.DECLARATION]
     marks = {tag for r in read for _, h in r.holes for tag in _tags(h)}
-    named = [s.tags - {"*"} | s.words & marks for s in declarations]
+    named = [s.tags - {"*"} | s.words & marks | _called(s.said, marks) for s in declarations]
     # A declaration for one tag says nothing about what stands elsewhere; one that names none speaks of everything.
     general = not all(named)
     unnamed_marks = any("*" in s.tags for s in declarations)
@@ -119,6 +123,12 @@ def _declared(hole: Hole, *, general: bool, any_marks: bool, tags: frozenset[str
     if hole.boundary is not None and (any_marks or _tags(hole) & tags):
         return Declared.BY_NAME
     return Declared.GENERAL if general else Declared.NO
+
+
+def _called(said: str, marks: set[str]) -> frozenset[str]:
+    """The marks that a declaration calls by their words: `<wiki_page>` is "the wiki page below"."""
+    spoken = f" {_NO_WORD.sub(' ', said)} "
+    return frozenset(m for m in marks if len(m) > 2 and f" {_NO_WORD.sub(' ', m)} " in spoken)
 
 
 def _tags(hole: Hole) -> frozenset[str]:

@@ -23,6 +23,8 @@ FLOOR = 0.2
 """What in-band mitigations leave at least."""
 DAMPING = 0.25
 """0 would take the worst hole alone, 1 treat holes as independent; they share the model and the defence."""
+EFFECT = 1.5
+"""The weight of an answer that is run, stored as memory, or decides a gate."""
 WARN_AT = 0.5
 FAIL_ABOVE = 0.8
 
@@ -118,12 +120,23 @@ def _factor(value: float, why: str) -> Factor:
 
 
 def combine(risks: Iterable[float]) -> float:
-    """Damped noisy-OR: 1 - (1 - r1) * prod(1 - ri) ** 0.25 over the rest, the worst first. 0 of nothing."""
+    """Damped noisy-OR over the risks of WARN_AT or more: 1 - (1 - r1) * prod(1 - ri) ** 0.25, the worst first.
+
+    Where none is that high, the worst: places that are settled each do not add up to a warning. 0 of nothing.
+    """
     ordered = sorted(risks, reverse=True)
-    if len(ordered) < 2:
+    if not ordered or ordered[0] < WARN_AT:
         return ordered[0] if ordered else 0.0
-    rest = math.prod(1 - r for r in ordered[1:])
+    rest = math.prod(1 - r for r in ordered[1:] if r >= WARN_AT)
     return 1 - (1 - ordered[0]) * rest**DAMPING
+
+
+def weigh(risk: float, weight: float) -> float:
+    """What the risk comes to where the answer has an effect of its own: 1 - (1 - r) ** weight, from WARN_AT on.
+
+    `weight` is 1, or EFFECT where the answer is run, is stored, or decides about something.
+    """
+    return 1 - (1 - risk) ** weight if risk >= WARN_AT else risk
 
 
 def content(evidences: Iterable[float]) -> float:

@@ -5,53 +5,66 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from agentops.injection.template import Hole, Lines, Message, Span, Text, body
+from agentops.injection.roles_marks import MAX_MARKS, marks
+from agentops.injection.template import Hole, Lines, Message, Span, TemplateError, Text, body
+from agentops.model.finding import Location
 
-_ALIASES = {"human": "user", "ai": "assistant", "function": "tool"}
-_WORDS = "system|developer|user|assistant|tool|function"
-
-# A mark stands on a line of its own: `system:`, `# user:`, `[system]`; or `# System`, which counts only where the
-# file begins with a mark, because "# User" is also a heading in many a system prompt.
-_MARK = re.compile(
-    rf"^[ \t]{{0,8}}(?:(?:\#{{1,2}}[ \t]{{0,4}})?(?:\*\*)?({_WORDS})(?:\*\*)?[ \t]{{0,4}}:(?:\*\*)?"
-    rf"|\[({_WORDS})\][ \t]{{0,4}}:?)[ \t]{{0,80}}$",
-    re.IGNORECASE | re.MULTILINE,
-)
-_HEADING = re.compile(r"^#{1,2}[ \t]{1,4}(system|developer|user|assistant)[ \t]{0,80}$", re.IGNORECASE | re.MULTILINE)
-_TRAILERS = ("prompt", "template", "message", "msg", "instructions")
+_TRAILERS = frozenset((
+    "prompt", "prompts", "template", "templates", "message", "messages", "msg", "instructions", "instruction", "txt",
+    "default",
+    "en", "base", "tmpl", "py", "text", "content",
+))  # fmt: skip
+_ROLES = {"system": "system", "sys": "system", "developer": "developer", "user": "user", "human": "user",
+          "assistant": "assistant"}  # fmt: skip
+_VERSION = re.compile(r"v?\d{1,3}")
+# Words of one piece that name a role wherever they stand in the name.
+_JOINED = {"systemprompt": "system", "sysprompt": "system", "systemmessage": "system", "userprompt": "user",
+           "usermessage": "user"}  # fmt: skip
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_FOLDERS = {"system": "system", "system_prompts": "system", "system-prompts": "system", "system_prompt": "system",
+            "user": "user", "user_prompts": "user", "user-prompts": "user"}  # fmt: skip
 
 
 def from_name(path: str) -> str | None:
-    """The role that a file's name tells: `answer_system.j2`, `answer.user.txt`, `system_prompt.md`."""
-    words = re.split(r"[._\- ]+", PurePosixPath(path).stem.lower())
-    while len(words) > 1 and words[-1] in _TRAILERS:
+    """The role that a file's name or its folder tells: `answer_system.j2`, `x.user.txt`, `system_prompt_v2.md`,
+    `system/answer.txt`."""
+    place = PurePosixPath(path)
+    words = [w for w in re.split(r"[._\- ]+", _CAMEL.sub("_", place.stem).lower()) if w]
+    for number, word in enumerate(words):
+        if word in _JOINED:
+            return _JOINED[word]
+        if word in ("system", "sys", "user") and words[number + 1 : number + 2] in (["prompt"], ["message"], ["msg"]):
+            return _ROLES[word]
+    while len(words) > 1 and (words[-1] in _TRAILERS or _VERSION.fullmatch(words[-1])):
         words.pop()
-    word = words[-1] if words else ""
-    return word if word in ("system", "developer", "user", "assistant") else None
+    if words and words[-1] in _ROLES:
+        return _ROLES[words[-1]]
+    return _FOLDERS.get(place.parent.name.lower())
 
 
 def split(spans: tuple[Span, ...], *, path: str, role: str | None) -> tuple[Message, ...]:
-    """The messages. `role` is what the front matter says; messages of nothing but white space are left out."""
+    """The messages. `role` is what the front matter says; messages of nothing but white space are left out.
+
+    Raises TemplateError for more messages than a prompt has.
+    """
     text, _ = body(spans)
-    marks = sorted([(m.start(), m.end(), _role(m[1] or m[2])) for m in _MARK.finditer(text)])
-    headings = [(m.start(), m.end(), _role(m[1])) for m in _HEADING.finditer(text)]
-    if headings and not text[: min(headings[0][0], marks[0][0] if marks else len(text))].strip():
-        marks = sorted(marks + headings)
-    if all(name == "assistant" and not text[end:].strip() for _, end, name in marks):
+    found = marks(text)
+    if len(found) > MAX_MARKS:
+        raise TemplateError(
+            Location(path), f"more than {MAX_MARKS} messages", hint="split it, or add it to prompts.exclude"
+        )
+    if all(m.role in ("assistant", None) and not text[m.end :].strip() for m in found):
         # None at all, or one at the very end, which is a cue for the answer and makes no roles.
-        found = role or from_name(path)
-        return tuple(m for m in (Message(found, spans),) if _says_something(m))
+        said = role or from_name(path)
+        return tuple(m for m in (Message(said, spans),) if _says_something(m))
     # What stands before the first mark is what chat runners send as the system message.
-    pieces = [(0, marks[0][0], role or "system")]
-    for number, (_, end, name) in enumerate(marks):
-        until = marks[number + 1][0] if number + 1 < len(marks) else len(text)
-        pieces.append((end, until, name))
-    messages = _slice(spans, pieces)
-    return tuple(m for m in messages if _says_something(m))
-
-
-def _role(word: str) -> str:
-    return _ALIASES.get(word.lower(), word.lower())
+    speaker = role or "system"
+    pieces = [(0, found[0].start, speaker)]
+    for number, mark in enumerate(found):
+        until = found[number + 1].start if number + 1 < len(found) else len(text)
+        speaker = mark.role or speaker
+        pieces.append((mark.end, until, speaker))
+    return tuple(m for m in _slice(spans, pieces) if _says_something(m))
 
 
 def _says_something(message: Message) -> bool:

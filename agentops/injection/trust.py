@@ -1,7 +1,7 @@
 """How far the value of a hole can be trusted, and why.
 
-In this order: what the configuration says, what the front matter types, the container it comes from, its name; else
-unknown, which is a band and no guess.
+In this order: what the configuration says, the type that the file declares, what the code around assigns, the container
+it comes from, its description, its name, the label before it; else unknown, which is a band and no guess.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from agentops.errors import ConfigError
-from agentops.injection import lexicon
+from agentops.injection import labels, lexicon, naming
 from agentops.injection.kinds import Kind
-from agentops.injection.template import Hole, Template
+from agentops.injection.template import Assigned, Hole, Template
 from agentops.model.finding import Confidence
 from agentops.text import one_line
 
@@ -30,6 +31,10 @@ _BOUNDED_TYPES = frozenset((
     "enum", "number", "integer", "int", "float", "double", "decimal", "bool", "boolean", "date", "datetime",
     "date-time", "time", "timestamp",
 ))  # fmt: skip
+_CODE = ("python", "javascript", "go", "java")
+_CONSTANT_NAME = re.compile(r"_{0,2}[A-Z][A-Z0-9]{0,60}(?:_[A-Z0-9]{1,60}){0,12}_{0,2}")
+_NUMBERED = re.compile(r"(?:arg|input|param|var|value|text)?_?\d{0,3}")
+_Fact = TypeVar("_Fact")
 _NUMBER_FILTERS = frozenset((
     "length", "count", "int", "float", "round", "abs", "wordcount", "filesizeformat", "sum",
 ))  # fmt: skip
@@ -71,13 +76,21 @@ class Judge:
             raise ConfigError(problems[0], hint="correct the word under prompts.trust", problems=problems)
         self._configured = {name.replace("[]", ""): (name, _CONFIGURED[word]) for name, word in configured.items()}
 
-    def trust(self, hole: Hole, template: Template) -> Trust:
-        """The trust of one of the template's holes."""
-        found = self._from_config(hole) or _from_type(hole, template.types) or _from_filter(hole)
-        if found is not None:
-            return found
-        parts = [_snake(p) for p in hole.name.replace("[]", "").split(".") if p]
-        return _from_container(parts) or _from_name(parts) or _unknown(hole)
+    def trust(self, hole: Hole, template: Template, *, body: str = "", at: int = 0) -> Trust:
+        """The trust of one of the template's holes, which stands at `at` in its message's `body`."""
+        path = naming.parts(hole.name)
+        return (
+            self._from_config(hole)
+            or _from_type(hole, template.types)
+            or _from_filter(hole)
+            or _from_code(hole, template.assigned)
+            or _from_container(path)
+            or _from_description(hole, template.descriptions)
+            or _from_name(hole, path, template)
+            or _from_label(labels.label(body, at))
+            or _from_sentence(path, body, at)
+            or _unknown(hole)
+        )
 
     def _from_config(self, hole: Hole) -> Trust | None:
         parts = hole.name.replace("[]", "").split(".")
@@ -89,11 +102,11 @@ class Judge:
 
 
 def _from_type(hole: Hole, types: Mapping[str, str]) -> Trust | None:
-    root = hole.name.replace("[]", "").split(".")[0]
-    kind = types.get(root, "")
-    if kind in _BOUNDED_TYPES:
-        return Trust(Kind.CONSTANT, f"the front matter types {root} as {kind}, which holds no text", Confidence.HIGH)
-    return None
+    said = _told(hole, types)
+    if said is None or said[1].lower() not in _BOUNDED_TYPES:
+        return None
+    why = f"the file types {one_line(said[0], 80)} as {one_line(said[1], 40)}, which holds no text"
+    return Trust(Kind.CONSTANT, why, Confidence.HIGH)
 
 
 def _from_filter(hole: Hole) -> Trust | None:
@@ -103,66 +116,81 @@ def _from_filter(hole: Hole) -> Trust | None:
     return None
 
 
-def _from_container(parts: list[str]) -> Trust | None:
-    for number, part in enumerate(parts):
-        kind = Kind.USER if part in lexicon.HISTORY else Kind.THIRD_PARTY if part in lexicon.COLLECTIONS else None
-        if kind is None:
-            continue
-        if number + 1 < len(parts) and parts[-1] in lexicon.BOOKKEEPING:
-            return Trust(Kind.CONSTANT, f"{parts[-1]} is bookkeeping of {part}", Confidence.MEDIUM)
-        return Trust(kind, f"{_article(kind)}: it comes from {part}", Confidence.MEDIUM)
+def _from_code(hole: Hole, assigned: Mapping[str, Assigned]) -> Trust | None:
+    said = _told(hole, assigned)
+    if said is None or said[1].kind is Kind.UNKNOWN:
+        return None
+    return Trust(said[1].kind, f"{_article(said[1].kind)}: {one_line(said[1].why, 120)}", Confidence.HIGH)
+
+
+def _told(hole: Hole, facts: Mapping[str, _Fact]) -> tuple[str, _Fact] | None:
+    """What is told of the hole's name, or of what it belongs to: the longest name counts."""
+    if not facts:
+        return None
+    for name in (hole.name, hole.name.replace("[]", "")):
+        parts = name.split(".")
+        for size in range(len(parts), 0, -1):
+            whole = ".".join(parts[:size])
+            if whole in facts:
+                return whole, facts[whole]
     return None
 
 
-def _from_name(parts: list[str]) -> Trust | None:
-    for number in range(len(parts) - 1, -1, -1):
-        part = parts[number]
-        own = any(p in lexicon.OWN_OBJECTS for p in parts[:number])
-        if part in lexicon.PLAIN and number > 0:
-            if parts[number - 1] in lexicon.OWN_OBJECTS:
-                return _named(Kind.CONSTANT, parts[number - 1])
-            continue
-        kind = _kind_of(part)
-        if kind is not None and not (own and kind is Kind.MODEL):
-            return _named(kind, part)
-    return None
+def _from_container(path: tuple[str, ...]) -> Trust | None:
+    found = naming.container(path)
+    if found is None:
+        return None
+    kind, part, about = found
+    if about:
+        return Trust(kind, f"{about} is bookkeeping of {part}", Confidence.MEDIUM)
+    return Trust(kind, f"{_article(kind)}: it comes from {one_line(part, 60)}", Confidence.MEDIUM)
 
 
-def _kind_of(name: str) -> Kind | None:
-    name = name.removesuffix("()")
-    words = name.split("_")
-    # `output_2` is an output, `schema_json` a schema.
-    while len(words) > 1 and (words[-1].isdigit() or words[-1] in lexicon.FORM_WORDS):
-        words.pop()
-    name = "_".join(words)
-    if len(words) > 1 and words[0] in lexicon.CONSTANT_FIRST:
-        return Kind.CONSTANT
-    endings = ["_".join(words[i:]) for i in range(len(words))]
-    table = (
-        (lexicon.CONSTANT_HEADS, Kind.CONSTANT),
-        (lexicon.OPERATOR_HEADS, Kind.OPERATOR),
-        (lexicon.USER_HEADS, Kind.USER),
-        (lexicon.MODEL_HEADS, Kind.MODEL),
-        (lexicon.THIRD_PARTY_HEADS | lexicon.COLLECTIONS, Kind.THIRD_PARTY),
-        (lexicon.HISTORY, Kind.USER),
-    )
-    # `retrieved_message` is a stranger's although a message alone is the user's.
-    stranger = len(words) > 1 and any(w in lexicon.THIRD_PARTY_WORDS for w in words[:-1])
-    for ending in endings:
-        for names, kind in table:
-            if ending in names:
-                outside = kind in (Kind.USER, Kind.MODEL) and stranger and ending != name
-                return Kind.THIRD_PARTY if outside else kind
-    if any(w in lexicon.USER_WORDS for w in words):
-        return Kind.USER
-    if any(w in lexicon.THIRD_PARTY_WORDS for w in words):
-        return Kind.THIRD_PARTY
-    return None
+def _from_description(hole: Hole, descriptions: Mapping[str, str]) -> Trust | None:
+    said = _told(hole, descriptions)
+    found = naming.described(said[1]) if said else None
+    if found is None:
+        return None
+    kind, words = found
+    return Trust(kind, f"{_article(kind)}, by its description ({one_line(words, 60)})", Confidence.MEDIUM)
 
 
-def _named(kind: Kind, part: str) -> Trust:
+def _from_name(hole: Hole, path: tuple[str, ...], template: Template) -> Trust | None:
+    found = naming.named(path)
+    # A field of a second stage (`{HISTORY}`) is written like a constant too: what its name tells comes first.
+    if found is None and template.syntax in _CODE and _CONSTANT_NAME.fullmatch(hole.name):
+        return Trust(Kind.CONSTANT, f"{one_line(hole.name, 60)} is written like a constant", Confidence.MEDIUM)
+    if found is None:
+        return None
+    kind, part = found
     # A name is a weak witness: never more than medium.
     return Trust(kind, f"{_article(kind)}, by the name {one_line(part, 60)}", Confidence.MEDIUM)
+
+
+def _from_label(label: str) -> Trust | None:
+    found = naming.labelled(label) if label else None
+    if found is None:
+        return None
+    kind, words = found
+    return Trust(kind, f"{_article(kind)}, by the label {one_line(words, 60)}", Confidence.LOW)
+
+
+def _from_sentence(path: tuple[str, ...], body: str, at: int) -> Trust | None:
+    """For names that tell nothing: a `name` beside a word for a person, and places that only have a number."""
+    before, behind = labels.around(body, at)
+    if path and path[-1] in lexicon.PERSONAL:
+        person = next((w for w in reversed(naming.words(before[-80:])) if w in lexicon.USER_WORDS), None)
+        why = f"{_article(Kind.USER)}: a {path[-1]} beside the word {person}"
+        return Trust(Kind.USER, why, Confidence.LOW) if person else None
+    if path and not _NUMBERED.fullmatch(path[-1]):
+        return None
+    told = naming.kind_of(behind.lower()) if behind else None
+    if told is not None:
+        return Trust(told, f"{_article(told)}, by the word {one_line(behind, 40)} behind it", Confidence.LOW)
+    found = naming.announced(before)
+    if found is None:
+        return None
+    return Trust(found[0], f"{_article(found[0])}, announced as {one_line(found[1], 60)}", Confidence.LOW)
 
 
 def _unknown(hole: Hole) -> Trust:
@@ -179,10 +207,3 @@ def _article(kind: Kind) -> str:
         Kind.OPERATOR: "the operator's text",
         Kind.CONSTANT: "the program's own value",
     }[kind]
-
-
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-
-
-def _snake(name: str) -> str:
-    return _CAMEL.sub("_", name).replace("-", "_").lower().strip("_")

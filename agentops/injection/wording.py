@@ -27,7 +27,7 @@ class Sentence:
     """A sentence of a message, by its place in the message's body.
 
     `tags` are the marks that a declaration spells out (`<question>`), "*" for marks without a name; `words` are what
-    may be a mark's name ("the question tag").
+    may be a mark's name ("the question tag"), and `said` is the declaration itself, in lower case.
     """
 
     start: int
@@ -35,6 +35,7 @@ class Sentence:
     kind: Kind
     tags: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
+    said: str = ""
 
 
 # A sentence ends at a full stop, at an empty line, and before a line that begins a list item, heading, tag or hole.
@@ -77,24 +78,32 @@ _REMINDER = re.compile(
 )
 
 _VERBS = (
-    "act add analy[sz]e answer apply ask assess assign be begin build calculate call categori[sz]e change check choose "
-    "cite classify combine compare complete compose compute consider continue convert correct create decide define "
-    "describe detect determine do draft edit ensure estimate evaluate examine execute explain extract fill filter find "
-    "fix follow format generate give grade help identify ignore implement improve include infer insert invoke judge "
-    "keep label let list look make map mark match merge name note observe only output paraphrase parse perform pick "
-    "plan "
-    "predict prefer prepare present print process produce propose provide rank rate read recommend refer remember "
-    "remove rephrase replace reply report respond return review rewrite run say score search select send set show "
-    "simplify solve sort speak start state stop structure suggest summari[sz]e take tell think transform translate "
-    "turn update use validate verify wait write"
+    "act add address adopt advise analy[sz]e answer apply ask assess assign be begin build calculate call "
+    "categori[sz]e change check choose cite classify combine compare complete compose compute consider continue "
+    "convert correct create decide define describe detect determine do draft edit ensure estimate evaluate examine "
+    "execute explain extract fill filter find fix focus follow format generate give go grade greet guide help hide "
+    "identify ignore implement improve include infer insert invoke judge keep label let list look make map mark "
+    "match merge name note observe only output paraphrase parse perform pick plan predict prefer prepare present "
+    "print process produce propose provide rank rate read recommend refer remember remove rephrase replace reply "
+    "report respond return review rewrite run say score search select send set shorten show simplify solve sort "
+    "speak start state stop structure suggest sum summari[sz]e take tell think transform translate turn update use "
+    "validate verify wait write"
 )
 _ORDER = re.compile(
     rf"^\W{{0,12}}(?:\d{{1,3}}[.)]\s{{0,4}})?(?:(?:now|then|first|next|finally|please|carefully|based on[^,]{{0,80}},"
     rf"|given[^,]{{0,80}},|using[^,]{{0,80}},)\s+){{0,3}}(?:{'|'.join(_VERBS.split())})\b(?!\s*:)"
+    r"|^\W{0,12}(?:summari[sz]e|translate|rewrite|rephrase|paraphrase|shorten|simplify|classify|categori[sz]e|extract|"
+    r"explain|describe|analy[sz]e|evaluate|convert|correct|continue|complete|improve|proofread|tl;?dr)\b"
     r"|\b(?:you (?:are|must|should|will|can|may|need|have to)|your (?:task|job|role|goal|answer|response|output)|"
     r"please|do not|don't|must(?: not)?|should(?: not)?|never|always|make sure|"
     r"only (?:answer|return|use|output|reply))\b"
     r"|^\W{0,6}(?:what|which|who|how|why|is|are|does|can|could|would)\b.{0,200}\?"
+)
+# "Your answer:" begins the answer and orders nothing.
+_ANSWER_CUE = re.compile(
+    r"\W{0,8}(?:(?:your|the|my|final|new|short|now|and) ){0,3}(?:answer|response|reply|output|result|completion"
+    r"|translation|summary|rating|score|decision|classification|verdict|label|json|sql|code|thought|analysis)"
+    r"(?: \w{1,12}){0,2}\W{0,8}"
 )
 _WORDS_OF_A_LABEL = 12
 _WORD = re.compile(r"[^\W\d_]")
@@ -128,7 +137,7 @@ def _sentence(part: str, start: int, end: int) -> Sentence:
     low = part.lower().replace("\u2019", "'").replace("*", "")
     low = " ".join(low.split())
     if _declares(low):
-        return Sentence(start, end, Kind.DECLARATION, _tags(part), _words(part))
+        return Sentence(start, end, Kind.DECLARATION, _tags(part), _words(part), low)
     if _REMINDER.search(low):
         return Sentence(start, end, Kind.REMINDER)
     return Sentence(start, end, Kind.ORDER if _orders(low) else Kind.LABEL)
@@ -154,6 +163,8 @@ def _words(part: str) -> frozenset[str]:
 
 
 def _orders(low: str) -> bool:
+    if _ANSWER_CUE.fullmatch(low):
+        return False
     if _ORDER.search(low):
         return True
     words = low.replace(HOLE_MARK, " ").split()

@@ -60,12 +60,20 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """The templates to analyse. A risk above `fail_at` fails. `trust` settles placeholders by name."""
+    """The templates to analyse. A risk above `fail_at` fails; where `strict`, every unknown variable counts at its
+    worst. `trust` settles placeholders by name, `markers` are pairs of marks around further ones. Findings in the file
+    `baseline` were there before; `write_baseline` is written anew and then in force. `cache` is a folder for the
+    results of files that do not change, None for no such memory. Files are relative to the project."""
 
     paths: tuple[str, ...]
     exclude: tuple[str, ...] = ()
     fail_at: float = 0.8
     trust: Mapping[str, str] = field(default_factory=dict)
+    markers: tuple[tuple[str, str], ...] = ()
+    strict: bool = False
+    baseline: str | None = None
+    write_baseline: str | None = None
+    cache: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ TABLE: tuple[Report, ...] = (
     Report("markdown", "report.md", "agentops.reports.markdown"),
     Report("json", "run.json", "agentops.reports.json", "render_run"),
     Report("verdict", "verdict.json", "agentops.reports.json", "render_verdict"),
+    Report("sarif", "results.sarif", "agentops.reports.sarif"),
 )
 
 

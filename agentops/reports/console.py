@@ -10,12 +10,13 @@ from agentops.model.finding import Finding, Severity
 from agentops.model.outcome import Outcome
 from agentops.model.run import RunResult
 from agentops.model.verdict import CriterionResult, Verdict
-from agentops.reports import summary
+from agentops.reports import excerpt, summary
 from agentops.reports.layout import BLANK, Entry, Line, Span, Style, entries, flow, paint, paragraph
 from agentops.text import fit, said
 
 NARROWEST = 30
 _SHOWN = 10
+_PROMPTS_SHOWN = 50
 _STYLES = {
     Outcome.PASS: Style.GOOD,
     Outcome.FAIL: Style.BAD,
@@ -36,6 +37,7 @@ def render(run: RunResult, verdict: Verdict, *, width: int = 80, colour: bool = 
         _stage_errors(run, width),
         _failed_cases(run, width),
         _findings(run, width),
+        _prompt_findings(run, width),
         _failed_checks(run, width),
         _aside(run, verdict, width),
         _verdict(verdict, width),
@@ -171,12 +173,29 @@ def _failed_cases(run: RunResult, width: int) -> list[Line]:
 
 
 def _findings(run: RunResult, width: int) -> list[Line]:
-    found = summary.open_findings(run, Severity.MEDIUM)
+    shown_below = {id(f) for s in run.stages if s.name == "prompts" for f in s.findings}
+    found = [f for f in summary.open_findings(run, Severity.MEDIUM) if id(f) not in shown_below]
     if not found:
         return []
     rows = [_finding(f) for f in found[:_SHOWN]]
     title = _title("Findings", width, note=summary.severities(found))
     return [*title, *entries(rows, width), *_more(len(found))]
+
+
+def _prompt_findings(run: RunResult, width: int) -> list[Line]:
+    """The findings in prompts with their places, worst first, those that do not count last."""
+    found = [f for s in run.stages if s.name == "prompts" for f in s.findings]
+    if not found:
+        return []
+    found.sort(key=lambda f: (f.waiver is not None, -f.severity.rank, f.location.path, f.location.line or 0))
+    waived = sum(f.waiver is not None for f in found)
+    note = ", ".join(filter(None, (summary.severities(found), f"{waived} waived" if waived else "")))
+    lines = _title("Findings in prompts", width, note=note)
+    for finding in found[:_PROMPTS_SHOWN]:
+        lines += excerpt.shown(finding, width)
+    if len(found) > _PROMPTS_SHOWN:
+        lines.append((Span(f"  and {len(found) - _PROMPTS_SHOWN} more in run.json", Style.FAINT),))
+    return lines
 
 
 def _finding(finding: Finding) -> Entry:

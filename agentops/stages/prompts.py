@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from agentops import suppress
 from agentops.contracts import Bench
+from agentops.drivers import folder
+from agentops.drivers.cache import Cache
 from agentops.errors import Interrupted
-from agentops.injection.analysis import Analysis, FileError, TemplateResult
+from agentops.injection import cached
+from agentops.injection.accepted import GateRisk, gate_risk
+from agentops.injection.analysis import Analysis, TemplateResult
+from agentops.injection.cached import Remembered
 from agentops.injection.engine import analyse, find
-from agentops.injection.kinds import Kind
-from agentops.injection.rules.base import JudgedHole
+from agentops.injection.rules import CONTENT_RULES
 from agentops.injection.trust import Judge
 from agentops.model.events import Progress
 from agentops.model.outcome import Outcome
-from agentops.model.run import Check, Counts, StageError, StageResult
+from agentops.model.run import Counts, StageError, StageResult
 from agentops.model.settings import Prompts
+from agentops.stages import prompts_told as told
 from agentops.text import one_line
 from agentops.version import VERSION
 
-_MAX_NOTICES = 20
+BASELINE = "baseline"
+"""The waiver of findings that the baseline holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """An analysis with the baseline laid over it, and the gate risk of each template."""
+
+    analysis: Analysis
+    risks: tuple[GateRisk, ...]
+    gone: tuple[suppress.Known, ...] = ()
 
 
 class PromptsStage:
@@ -28,6 +45,7 @@ class PromptsStage:
     def __init__(self, settings: Prompts, root: Path) -> None:
         self._settings = settings
         self._root = root
+        self._gated: Gated | None = None
 
     @property
     def name(self) -> str:
@@ -39,9 +57,16 @@ class PromptsStage:
         """Nothing: the files lie in the repository."""
         return ()
 
+    @property
+    def gated(self) -> Gated | None:
+        """What the last run found, None where none came to its end."""
+        return self._gated
+
     def plan(self) -> str:
-        """What will be analysed. Raises ConfigError for a missing path, no template, or an unknown word of trust."""
+        """What will be analysed. Raises ConfigError for a missing path, no template, an unknown word of trust, or a
+        baseline that cannot be read."""
         Judge(self._settings.trust)
+        self._baseline()
         count = len(find(self._paths(), root=self._root.absolute(), exclude=self._settings.exclude).files)
         places = ", ".join(one_line(p) for p in self._settings.paths)
         return f"{count} {'template' if count == 1 else 'templates'} in {places}"
@@ -58,87 +83,79 @@ class PromptsStage:
             reached += 1
             bench.emit(Progress(self.name, done=reached, planned=planned))
 
+        memory = self._memory()
         analysis = analyse(
-            self._paths(), root=self._root, exclude=self._settings.exclude, trust=self._settings.trust, tick=tick
-        )
-        return self._result(analysis)
+            self._paths(), root=self._root, exclude=self._settings.exclude, trust=self._settings.trust,
+            markers=self._settings.markers, tick=tick, memory=memory,
+        )  # fmt: skip
+        if memory is not None:
+            memory.save()
+        self._gated = self._laid_over(analysis)
+        return self._result(self._gated)
 
     def _paths(self) -> list[Path]:
         return [Path(p) for p in self._settings.paths]
 
-    def _result(self, analysis: Analysis) -> StageResult:
+    def _memory(self) -> Remembered | None:
+        some = self._settings
+        if some.cache is None:
+            return None
+        key = cached.identity(some.paths, root=self._root.absolute(), trust=some.trust, markers=some.markers)
+        return Remembered(Cache(self._root / some.cache, key))
+
+    def _baseline(self) -> suppress.Baseline | None:
+        name = self._settings.baseline
+        if name is None or self._settings.write_baseline is not None:
+            return None
+        return suppress.read_baseline(self._root / name, shown=name)
+
+    def _laid_over(self, analysis: Analysis) -> Gated:
+        baseline = self._baseline()
+        if (target := self._settings.write_baseline) is not None:
+            old = [f for t in analysis.templates for f in t.findings if f.waiver is None]
+            folder.write(self._root / target, suppress.baseline_document(old))
+            baseline = suppress.read_baseline(self._root / target, shown=target)
+        gone: tuple[suppress.Known, ...] = ()
+        if baseline is not None:
+            gone = baseline.gone(f for t in analysis.templates for f in t.findings)
+            known = baseline.fingerprints
+            analysis = replace(analysis, templates=tuple(_waived(t, known) for t in analysis.templates))
+        content = {rule.info.id for rule in CONTENT_RULES}
+        return Gated(analysis, tuple(gate_risk(t, content_rules=content) for t in analysis.templates), gone)
+
+    def _result(self, gated: Gated) -> StageResult:
+        analysis, settings = gated.analysis, self._settings
         measured, lost = len(analysis.templates), len(analysis.errors)
-        checks = [self._check(t) for t in analysis.templates] + [_lost(e) for e in analysis.errors]
+        findings = tuple(f for t in analysis.templates for f in t.findings)
+        limit = told.Limit(settings.fail_at, strict=settings.strict)
+        pairs = tuple(zip(analysis.templates, gated.risks, strict=True))
+        checks = [*told.checks(pairs, limit), *(told.lost(e) for e in analysis.errors)]
         values = {}
-        if analysis.risk is not None and analysis.risk_high is not None:
-            values = {"prompt_risk": analysis.risk, "prompt_risk_high": analysis.risk_high}
+        if gated.risks:
+            values = {
+                "prompt_risk": max(r.low for r in gated.risks),
+                "prompt_risk_high": max(r.high for r in gated.risks),
+            }
+        waived = sum(f.waiver is not None for f in findings)
         return StageResult(
             name=self.name,
             outcome=Outcome.ERROR if lost or not measured else Outcome.PASS,
-            counts=Counts(measured + lost, measured, unit="templates", skipped=analysis.skipped),
-            findings=tuple(f for t in analysis.templates for f in t.findings),
+            counts=Counts(measured + lost, measured, waived=waived, unit="templates", skipped=analysis.skipped),
+            findings=findings,
             checks=tuple(sorted(checks, key=lambda c: c.name)),
             errors=tuple(StageError(e.message, e.hint) for e in analysis.errors),
             values=values,
             tools={"agentops": VERSION},
-            notices=self._notices(analysis),
+            notices=(*told.unknown(pairs, limit), *told.suppressed(findings), *told.gone(gated.gone)),
         )
 
-    def _check(self, template: TemplateResult) -> Check:
-        failed = template.risk > self._settings.fail_at
-        worst = max(template.holes, key=lambda h: h.risk.low, default=None)
-        return Check(
-            name=one_line(template.path),
-            outcome=Outcome.FAIL if failed else Outcome.PASS,
-            message=_failure(template, self._settings.fail_at) if failed else f"risk {_figure(template)}",
-            detail="\n".join(template.explanation),
-            group=_group(template.path),
-            location=worst.hole.location if failed and worst else None,
-        )
 
-    def _notices(self, analysis: Analysis) -> tuple[str, ...]:
-        """Where the answer hangs on variables whose trust nobody settled."""
-        limit = self._settings.fail_at
-        open_ones = [t for t in analysis.templates if t.risk_low <= limit < t.risk_high]
-        lines = []
-        for template in open_ones[:_MAX_NOTICES]:
-            names = dict.fromkeys(h.hole.shown for h in template.holes if h.trust.kind is Kind.UNKNOWN)
-            shown = ", ".join(list(names)[:5]) + (" ..." if len(names) > 5 else "")
-            lines.append(
-                f"{one_line(template.path)}: risk {_figure(template)} because nothing tells where {shown} "
-                f"{'comes' if len(names) == 1 else 'come'} from; settle it under prompts.trust"
-            )
-        if len(open_ones) > _MAX_NOTICES:
-            lines.append(f"{len(open_ones) - _MAX_NOTICES} more templates hang on unknown variables")
-        return tuple(lines)
-
-
-def _failure(template: TemplateResult, limit: float) -> str:
-    by_risk: dict[str, JudgedHole] = {}
-    for one in sorted(template.holes, key=lambda h: -h.risk.low):
-        by_risk.setdefault(one.hole.shown, one)
-    worst = next(iter(by_risk.values()))
-    more = f", and {len(by_risk) - 1} more" if len(by_risk) > 1 else ""
-    place = "in one text without roles" if worst.role is None else f"in {worst.role} text"
-    why = f"{worst.hole.shown} is {worst.trust.kind.verdict} ({worst.trust.why}) and stands {place}{more}"
-    return f"risk {_figure(template)} (above {limit:.2f}): {why}"
-
-
-def _figure(template: TemplateResult) -> str:
-    low, high = template.risk_low, template.risk_high
-    return f"{low:.2f}" if low == high else f"{low:.2f} to {high:.2f}"
-
-
-def _lost(error: FileError) -> Check:
-    return Check(
-        name=one_line(error.path),
-        outcome=Outcome.ERROR,
-        message=error.message,
-        detail=error.hint,
-        group=_group(error.path),
-        location=error.location,
+def _waived(template: TemplateResult, known: frozenset[str]) -> TemplateResult:
+    if not any(f.fingerprint in known for f in template.findings):
+        return template
+    return replace(
+        template,
+        findings=tuple(
+            replace(f, waiver=BASELINE) if f.waiver is None and f.fingerprint in known else f for f in template.findings
+        ),
     )
-
-
-def _group(path: str) -> str:
-    return one_line(PurePosixPath(path).parent.as_posix())

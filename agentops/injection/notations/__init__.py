@@ -22,6 +22,7 @@ NOTATIONS: dict[str, str] = {
     "angle": "agentops.injection.notations.angle",
     "printf": "agentops.injection.notations.printf",
     "braces": "agentops.injection.notations.braces",
+    "square": "agentops.injection.notations.square",
     "markers": "agentops.injection.notations.markers",
 }
 """Every notation by its name in reports, with its module."""

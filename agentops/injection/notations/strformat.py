@@ -7,21 +7,22 @@ str.format itself would raise. A field that was begun and not ended is an error:
 from __future__ import annotations
 
 import re
+from functools import cached_property
 
+from agentops.injection.notations.code import Code
+from agentops.injection.notations.writer import Writer, dotted
 from agentops.injection.source import Source
-from agentops.injection.template import MAX_HOLES, Hole, Lines, Span, TemplateError, Text
-from agentops.model.finding import Location
+from agentops.injection.template import Span
 
 # The grammar of format strings in the library reference ("Format String Syntax"), held to one line; bounded
 # repetitions keep a hostile file linear.
 _SPEC = r"(?:(?:.?[<>=^])?[-+ ]?z?#?0?\d{0,9}[,_]?(?:\.\d{1,9})?[bcdeEfFgGnosxX%]?|%[^{}\n]{1,40}|\{\w{0,40}\})"
 _ACCESS = r"(?:\.[A-Za-z_]\w{0,99}|\[[^\[\]{}\n]{1,99}\]){0,20}"
-_FIELD = re.compile(rf"\{{([A-Za-z_]\w{{0,199}}{_ACCESS})(![rsa])?(?::{_SPEC})?\}}")
+FIELD = re.compile(rf"\{{([^\W\d]\w{{0,199}}{_ACCESS})(![rsa])?(?::{_SPEC})?\}}")
 _NUMBERED = re.compile(rf"\{{(\d{{0,4}})({_ACCESS})(![rsa])?(?::{_SPEC})?\}}")
 _BEGUN = re.compile(r"\{[A-Za-z_]\w{0,199}[ \t]{0,40}")
-_KEY = re.compile(r"\[([^\]]*)\]")
 # After these an empty pair of braces is an empty object or body, not a positional field.
-_EMPTY_OBJECT = ('":', "':", "=", ")", "[", "`", "=>")
+_EMPTY_OBJECT = ('":', "':", "=", ")", "[", "`", "=>", "or", "object")
 
 
 def scan(source: Source) -> tuple[Span, ...]:
@@ -31,94 +32,74 @@ def scan(source: Source) -> tuple[Span, ...]:
 
 class _Scan:
     def __init__(self, source: Source) -> None:
-        self.path, self.text = source.path, source.text
-        self.lines = Lines(source.text)
+        self.text = source.text
+        self.writer = Writer(source)
+        self.code = Code(source.text)
         self.last_close = source.text.rfind("}")
-        self.spans: list[Span] = []
-        self.pending: list[str] = []
-        self.pending_from = 0
         self.depth = 0
         self.numbered = 0
-        self.holes = 0
 
     def run(self) -> tuple[Span, ...]:
+        self.writer.refuse_flood(tags=False)
         text, at = self.text, 0
         for brace in re.finditer(r"[{}]", text):
             start = brace.start()
             if start < at:
                 continue
-            self._literal(text[at:start], at)
+            self.writer.text(text[at:start], at)
             at = self._brace(start)
-        self._literal(text[at:], at)
-        self._flush()
-        return tuple(self.spans)
+        self.writer.text(text[at:], at)
+        return self.writer.done()
 
     def _brace(self, at: int) -> int:
         """Deal with the brace and say where to go on."""
         text = self.text
         if text.startswith(("{{", "}}"), at):
             # Two ends of nested bare objects look like one doubled brace; as text it makes no difference.
-            self._literal(text[at], at)
+            self.writer.text(text[at], at)
             self.depth = max(self.depth - 2, 0) if text[at] == "}" and self.depth else self.depth
             return at + 2
         if text[at] == "}":
             self.depth = max(self.depth - 1, 0)
-            self._literal("}", at)
+            self.writer.text("}", at)
             return at + 1
-        if field := _FIELD.match(text, at):
-            self._hole(_dotted(field[1]), field)
+        if (field := FIELD.match(text, at)) and (self.doubled or not self.code.example(at, field.end())):
+            self.writer.hole(dotted(field[1]), at, field.end())
             return field.end()
         if (field := _NUMBERED.match(text, at)) and not self._is_empty_object(at, field):
             number = field[1] or str(self.numbered)
             self.numbered += 1
-            self._hole(_dotted(number + field[2]), field)
+            self.writer.hole(dotted(number + field[2]), at, field.end())
             return field.end()
         self._refuse_begun(at)
         self.depth += 1
-        self._literal("{", at)
+        self.writer.text("{", at)
         return at + 1
+
+    @cached_property
+    def doubled(self) -> bool:
+        """Whether the author doubles the braces of examples, so that a single pair is meant."""
+        return re.search(r"\{\{\s{0,80}[\"'\[{\w\\]", self.text) is not None
 
     def _is_empty_object(self, at: int, field: re.Match[str]) -> bool:
         before = self.text[max(at - 20, 0) : at].rstrip()
-        return self.depth > 0 or (field[0] == "{}" and before.endswith(_EMPTY_OBJECT))
+        shown = self.code.formula(at) or (self.code.fenced(at) and not self.doubled)
+        return self.depth > 0 or shown or (field[0] == "{}" and before.endswith(_EMPTY_OBJECT))
+
+    @cached_property
+    def clear(self) -> bool:
+        """Whether the text is one of str.format for certain: it has fields, or no other brace speaks against it."""
+        return FIELD.search(self.text) is not None or (self.text.count("{") == 1 and self.last_close < 0)
 
     def _refuse_begun(self, at: int) -> None:
         begun = _BEGUN.match(self.text, at)
-        if begun is None:
+        if begun is None or self.depth or not self.clear or self.code.fenced(at) or self.code.formula(at):
             return
         next_one = self.text[begun.end() : begun.end() + 1]
         if self.last_close > at and next_one not in ("", "\n", ")", "]", ">"):
             return
-        line, column = self.lines.place(at)
-        raise TemplateError(
-            Location(self.path, line, column),
+        raise self.writer.error(
             f"the hole {begun[0].strip()[:60]} is not closed",
+            at,
             hint="close it with }, or double the brace ({{) where it is meant as text",
         )
-
-    def _literal(self, text: str, at: int) -> None:
-        if text:
-            if not self.pending:
-                self.pending_from = at
-            self.pending.append(text)
-
-    def _flush(self) -> None:
-        if self.pending:
-            line, column = self.lines.place(self.pending_from)
-            self.spans.append(Text("".join(self.pending), line, column, self.pending_from))
-            self.pending.clear()
-
-    def _hole(self, name: str, field: re.Match[str]) -> None:
-        self._flush()
-        line, column = self.lines.place(field.start())
-        self.holes += 1
-        if self.holes > MAX_HOLES:
-            raise TemplateError(
-                Location(self.path, line, column), f"more than {MAX_HOLES} holes", hint="add it to prompts.exclude"
-            )
-        self.spans.append(Hole(name, self.path, line, column, field.start(), written=field[0]))
-
-
-def _dotted(name: str) -> str:
-    """`a[key].b[0]` as `a.key.b[]`, the way every syntax names its holes."""
-    return _KEY.sub(lambda m: "[]" if m[1].isdigit() else f".{m[1]}", name)

@@ -91,10 +91,12 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A structure rule. At most one finding comes of the hits with the same `what`."""
+    """A structure rule. At most one finding comes of the hits with the same `what`. `effect`: where it speaks, the answer
+    is run, is stored, or decides about something, which weighs the template's risk."""
 
     info: RuleInfo
     check: Callable[[Judged], Iterator[Hit]]
+    effect: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agentops.injection.rules.base import Hit, Judged, Rule
+from agentops.injection.rules.places import directs, placed, settled
 from agentops.model.finding import Severity
 from agentops.model.rule import RuleInfo
 
 
 def _check(judged: Judged) -> Iterator[Hit]:
-    for one in judged.holes:
-        if one.untrusted and one.role is None and not one.defended:
-            yield Hit.at(one, f"{one.hole.shown} shares one text with the instructions: {one.trust.why}")
+    for place in placed(judged):
+        one = place.one
+        if one.untrusted and one.role is None and not settled(one):
+            # Also a text that gives no orders has its full risk: what is put around it is not known here.
+            shares = (
+                "shares one text with the instructions" if directs(place.seen) else "stands in a text without roles"
+            )
+            yield Hit.at(one, f"{one.hole.shown} {shares}: {one.trust.why}")
 
 
 RULE = Rule(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agentops.injection.rules.base import Hit, Judged, Rule
+from agentops.injection.rules.places import settled
 from agentops.model.finding import Severity
 from agentops.model.rule import RuleInfo
 
 
 def _check(judged: Judged) -> Iterator[Hit]:
     for one in judged.holes:
-        if one.untrusted and one.role == "user" and one.ordered and not one.defended:
+        if one.untrusted and one.role == "user" and one.ordered and not settled(one):
             yield Hit.at(one, f"{one.hole.shown} stands in a user message that also gives orders: {one.trust.why}")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from agentops.injection.mitigation import Declared
 from agentops.injection.rules.base import Hit, Judged, Rule
+from agentops.injection.rules.places import SYSTEM, self_set
 from agentops.model.finding import Severity
 from agentops.model.rule import RuleInfo
 
@@ -13,7 +14,8 @@ from agentops.model.rule import RuleInfo
 def _check(judged: Judged) -> Iterator[Hit]:
     for one in judged.holes:
         bare = one.mitigation.boundary is None and one.mitigation.declared is not Declared.NO
-        if bare and one.untrusted and one.sink >= 0.5:
+        short = one.role in SYSTEM and self_set(one)
+        if bare and one.untrusted and one.sink >= 0.5 and not one.mitigation.encoded and not short:
             yield Hit.at(one, f"{one.hole.shown} is declared to be data, but no marks say where it begins and ends")
 
 

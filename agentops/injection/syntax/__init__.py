@@ -35,8 +35,10 @@ def _format(name: str, module: str, *extensions: str) -> tuple[str, Format]:
 
 
 FORMATS: dict[str, Format] = dict((
-    _format("text", "text", ".j2", ".jinja", ".jinja2", ".txt", ".md", ".markdown", ".mdc", ".prompt", ".prompty", ".tmpl",
-            ".gotmpl", ".mustache", ".hbs", ".handlebars"),
+    _format("text", "text", ".j2", ".jinja", ".jinja2", ".njk", ".liquid", ".txt", ".md", ".markdown", ".mdc", ".tmpl",
+            ".gotmpl", ".mustache", ".hbs", ".handlebars", ".skprompt"),
+    _format("prompty", "prompty", ".prompty"),
+    _format("dotprompt", "dotprompt", ".prompt"),
     _format("skill", "skill"),
     _format("yaml", "structured", ".yaml", ".yml"),
     _format("json", "structured", ".json", ".jsonl"),

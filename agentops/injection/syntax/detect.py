@@ -9,12 +9,23 @@ from agentops.injection.source import Source
 from agentops.injection.syntax import FORMATS, Format
 
 _AGENT_FILES = re.compile(
-    r"(?:^|[._-])skill\.md$|^(?:agents|claude|gemini|copilot-instructions)\.md$|\.(?:agent|chatmode|instructions)\.md$"
-    r"|\.mdc$",
+    r"(?:^|[._-])skill\.md$|^(?:agents|claude|gemini|copilot-instructions)\.md$"
+    r"|\.(?:agent|chatmode|instructions|prompt)\.md$|\.mdc$",
     re.I,
 )
-_AGENT_HEAD = re.compile(r"\A---\n(?=(?:.*\n){0,40}?name:)(?=(?:.*\n){0,40}?description:)")
+_AGENT_FOLDERS = frozenset(("commands", "agents", "skills", "chatmodes", "instructions", ".claude", ".cursor"))
+# A head with a description and with what only a program that loads agents reads.
+_HEAD = re.compile(r"\A---\n(.{0,16000}?)\n---[ \t]{0,8}(?:\n|\Z)", re.S)
+_DESCRIBED = re.compile(r"^description:", re.M)
+_AGENT_KEYS = re.compile(
+    r"^(?:name|allowed-tools|argument-hint|handoffs|tools|agent|mode|license|disable-model-invocation|alwaysApply|globs|applyTo"
+    r"|on|safe-outputs):",
+    re.M,
+)
+_ARGUMENTS = re.compile(r"\$ARGUMENTS\b|\$\{(?:input:[\w-]{1,99}[^{}\n]{0,300}|selection)\}")
 _ON = re.compile(r"^(?:on|'on'|\"on\"|true):", re.M)
+_ACTION = re.compile(r"^ {0,40}(?:- )?uses: {1,4}['\"]?[\w.-]{1,100}/[\w./-]{1,200}@", re.M)
+_STEPS = re.compile(r"(?:[ \t]*+(?:#[^\n]*+)?\n)*+ *+(?:steps:|- (?:name|uses|id|if|run):)")
 _JOBS = re.compile(r"^(?:jobs|runs):", re.M)
 
 
@@ -46,11 +57,18 @@ def detect(source: Source) -> Format:
 
 def _is_skill(source: Source) -> bool:
     """Markdown that an agent loads as its instructions: a skill, an agent, a command."""
-    name = PurePosixPath(source.path).name
-    return _AGENT_FILES.search(name) is not None or _AGENT_HEAD.match(source.text) is not None
+    path = PurePosixPath(source.path)
+    if _AGENT_FILES.search(path.name):
+        return True
+    head = _HEAD.match(source.text)
+    described = head is not None and _DESCRIBED.search(head[1]) is not None
+    if head is not None and described and (_AGENT_KEYS.search(head[1]) or _ARGUMENTS.search(source.text)):
+        return True
+    return described and not _AGENT_FOLDERS.isdisjoint(path.parts)
 
 
 def _is_workflow(source: Source) -> bool:
-    """A workflow or a composite action of GitHub."""
-    jobs = _JOBS.search(source.text)
-    return jobs is not None and (_ON.search(source.text) is not None or "using:" in source.text)
+    """A workflow or a composite action of GitHub, or steps cut out of one."""
+    if _JOBS.search(source.text) is not None:
+        return _ON.search(source.text) is not None or "using:" in source.text or _ACTION.search(source.text) is not None
+    return _STEPS.match(source.text) is not None and _ACTION.search(source.text) is not None

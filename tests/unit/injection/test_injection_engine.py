@@ -78,9 +78,7 @@ def test_trust_is_taken_from_the_configuration(project: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "problem"),
     [
-        ("x.py", b"print(1)", ".py has no parser"),
-        ("x.yaml", b"a: 1", ".yaml has no parser"),
-        ("x.mustache", b"{{x}}", ".mustache has no parser"),
+        ("x.pdf", b"print(1)", ".pdf has no parser"),
         ("README", b"x", "no extension has no parser"),
         ("x.txt", b"ab\n\xff\xfe", "x.txt:2: not UTF-8"),
         ("x.txt", b"a\x00b", "binary"),
@@ -127,7 +125,9 @@ def test_an_include_is_followed_within_the_analysed_folders_only(project: Path) 
     (one,) = [t for t in analysis.templates if t.path == "prompts/x.j2"]
     assert one.risk == 1.0
     assert str(one.findings[0].location) == "prompts/parts/p.j2:1:8"
-    assert [e.path for e in analysis.errors] == ["prompts/y.j2"]
+    (other,) = [t for t in analysis.templates if t.path == "prompts/y.j2"]
+    assert [h.hole.name for h in other.holes] == ["include(../secret.txt)"]
+    assert (other.risk_low, other.risk_high) == (0.2, 0.95)
 
 
 def test_a_folder_outside_the_project_that_is_named_is_analysed(project: Path, tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentops.injection.kinds import Kind
 from agentops.injection.notations import scan
 from agentops.injection.source import Source
-from agentops.injection.template import Hole, TemplateError, Text, body
+from agentops.injection.template import Hole, Template, TemplateError, Text, body
+from agentops.injection.trust import Judge
 
 
 def parse(text: str, **files: str) -> tuple[Text | Hole, ...]:
@@ -105,10 +107,10 @@ def test_an_include_is_followed_and_its_holes_keep_their_file() -> None:
     assert rendered("a {% include 'b.j2' %} c", b="1 {{ q }}") == "a 1 @ c"
 
 
-def test_an_include_that_is_not_there_is_an_error_with_its_place() -> None:
-    with pytest.raises(TemplateError, match=r"a\.j2:2:.*gone\.j2") as caught:
-        parse("x\n{% include 'gone.j2' %}")
-    assert "prompts.paths" in caught.value.hint
+def test_an_include_that_is_not_there_is_a_hole_of_unknown_trust() -> None:
+    (hole,) = (s for s in parse("x\n{% include 'gone.j2' %}") if isinstance(s, Hole))
+    assert (hole.name, hole.line, hole.written) == ("include(gone.j2)", 2, "{% include 'gone.j2' %}")
+    assert Judge({}).trust(hole, Template("a.j2", "jinja2", ())).kind is Kind.UNKNOWN
 
 
 def test_an_include_that_may_be_missing_is_no_error_and_one_of_a_list_is_enough() -> None:

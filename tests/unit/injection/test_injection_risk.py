@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from agentops.injection import engine
 from agentops.injection.analysis import TemplateResult
 from agentops.injection.mitigation import Declared, Mitigation
-from agentops.injection.risk import FLOOR, band, combine, hole_risk
+from agentops.injection.risk import EFFECT, FLOOR, band, combine, hole_risk, weigh
 from agentops.injection.template import Boundary, BoundaryKind
 from agentops.injection.trust import Kind, Trust
 from agentops.model.finding import Confidence
@@ -116,7 +116,20 @@ def test_wording_never_goes_below_the_floor() -> None:
 def test_holes_add_up_dampened() -> None:
     assert combine([]) == 0
     assert combine([0.5]) == 0.5
-    assert combine([0.4, 0.5]) == pytest.approx(1 - 0.5 * 0.6**0.25)
+    assert combine([0.6, 0.5]) == pytest.approx(1 - 0.4 * 0.5**0.25)
+
+
+def test_settled_holes_do_not_add_up_to_a_warning() -> None:
+    assert combine([0.49] * 50) == 0.49
+    assert combine([0.9] + [0.49] * 50) == 0.9
+    several = "".join(f"<{n}>{{{n}}}</{n}>\n" for n in ("email", "document", "article"))
+    assert risk(f"Sum up. {NEVER}<email>, <document> and <article>.\n{several}") < 0.5
+
+
+def test_an_answer_with_an_effect_weighs_more_and_never_lifts_what_is_settled() -> None:
+    assert weigh(0.6, 1) == 0.6
+    assert weigh(0.6, EFFECT) == pytest.approx(1 - 0.4**1.5)
+    assert weigh(0.49, EFFECT) == 0.49
 
 
 def test_one_variable_in_two_places_counts_once_at_its_worst() -> None:

@@ -53,7 +53,7 @@ def test_what_the_operator_writes(name: str) -> None:
     assert kind(name) is Kind.OPERATOR
 
 
-@pytest.mark.parametrize("name", ["x", "thing", "0", "name", "data", "instruction"])
+@pytest.mark.parametrize("name", ["x", "thing", "0", "name", "data", "task"])
 def test_the_rest_is_unknown_and_a_band(name: str) -> None:
     found = Judge({}).trust(Hole(name, "a", 1, 1, 0), Template("a", "", ()))
     assert (found.kind, found.low, found.high) == (Kind.UNKNOWN, 0.2, 0.95)

@@ -40,7 +40,7 @@ def runs(name: str, outcomes: str, reason: str, **more: str) -> list[Attempt]:
 def finding(rule: str, severity: Severity, place: str, message: str, waiver: str | None = None) -> Finding:
     """A finding in line 14."""
     where = Location(place, 14)
-    return Finding(rule, severity, Confidence.HIGH, message, where, fingerprint(rule, place, message), "", waiver)
+    return Finding(rule, severity, Confidence.HIGH, message, where, fingerprint(rule, place, message), waiver=waiver)
 
 
 def _evals() -> StageResult:

@@ -1,0 +1,123 @@
+"""Markdown that an agent loads as its instructions: skills, agents, rules, and slash commands.
+
+Such files are full of code and of braces that only explain, so nothing is a hole but the forms that the programs that
+load them fill: `$ARGUMENTS`, `$1`, `{{args}}`, `${input:name}`, `${selection}`, `${{ github.event... }}`. Commands
+that are run and files that are read while the text is loaded (`` !`cmd` ``, `!{cmd}`, `@{file}`, `@file`) are noted.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from agentops.injection import frontmatter, roles
+from agentops.injection.frontmatter import FrontMatter
+from agentops.injection.notations import markers
+from agentops.injection.notations.code import Code
+from agentops.injection.notations.writer import Writer
+from agentops.injection.source import Source
+from agentops.injection.template import Message, Note, NoteKind, Template, TemplateKind
+from agentops.model.finding import Location
+from agentops.text import one_line
+
+_EDITOR = "selection|selectedText|selected_text|file|fileBasename|currentFile|clipboard|activeFile|editor|context|input"
+_HOLE = re.compile(
+    r"\$\{\{[ \t]{0,8}([A-Za-z_][\w.\-\[\]'*]{1,200})[^{}\n]{0,200}\}\}"
+    r"|\$\{input:([\w-]{1,99})(?::[^{}\n]{0,300})?\}"
+    rf"|\$\{{({_EDITOR})\}}"
+    r"|(?<![\w\\$])\$(ARGUMENTS)\b(?:\[\d{1,2}\])?"
+    r"|(?<![\w\\$])\$([1-9])(?![\w.,:]\d|\d)"
+    r"|\{\{[ \t]{0,8}(args|arguments|ARGUMENTS|input|user_input)[ \t]{0,8}\}\}"
+)
+_COMMAND = re.compile(r"!`([^`\n]{1,500})`|!\{([^{}\n]{1,500})\}|@\{([^{}\n]{1,300})\}")
+_FILE = re.compile(
+    r"(?<![\w`@/.])@((?:\$ARGUMENTS|\$[1-9])|~?\.{0,2}/?[\w.-]{1,80}(?:/[\w.-]{1,80}){0,10}\.[a-z]{1,6}\b)"
+)
+_COMMAND_KEYS = ("allowed-tools", "argument-hint", "arguments", "handoffs")
+# What outsiders write of an event; numbers, ids and hashes are not theirs.
+_EVENT = re.compile(
+    r"github\.(?:head_ref|event\.[\w.\[\]-]{1,200}?\.?(?:title|body|name|email|message|ref|label|page_name|login|description"
+    r"|inputs\.[\w-]{1,99}))$"
+)
+
+
+def parse(source: Source) -> tuple[Template, ...]:
+    """The one template of the file. Raises TemplateError only for too many holes."""
+    head = frontmatter.read(source.text)
+    writer = Writer(source)
+    code = Code(source.text)
+    notes: list[Note] = []
+    positional = _is_command(source, head)
+    at = head.end
+    for found in _found(source, head.end):
+        if found.start() < at or not _is_filled(found, code, positional=positional):
+            continue
+        writer.text(source.text[at : found.start()], at)
+        at = found.end()
+        name = _name(found)
+        writer.hole(name, *found.span())
+        if _EVENT.match(name):
+            notes.append(Note(NoteKind.EVENT_TEXT, one_line(found[0], 200), _place(source, found.start()), name))
+    writer.text(source.text[at:], at)
+    spans = writer.done()
+    notes += _commands(source, head.end, code, files=positional)
+    asked = any(s.name for s in Message(None, spans).holes)
+    role = head.role or roles.from_name(source.path) or (None if asked else "system")
+    message = Message(role, spans)
+    return (
+        Template(
+            source.path, "skill", (message,), types=head.types, name=head.name, kind=TemplateKind.SKILL,
+            descriptions=head.descriptions, notes=tuple(notes),
+        ),
+    )  # fmt: skip
+
+
+def _found(source: Source, start: int) -> list[re.Match[str]]:
+    marks = markers.pattern(source)
+    found = list(_HOLE.finditer(source.text, start))
+    if marks is not None:
+        found += marks.finditer(source.text, start)
+    return sorted(found, key=lambda m: m.start())
+
+
+def _name(found: re.Match[str]) -> str:
+    word = next(g for g in found.groups() if g is not None)
+    if found.re is _HOLE and found[5]:
+        return "arguments"
+    return "arguments" if word in ("ARGUMENTS", "args") else re.sub(r"\[[^\]]{0,100}\]|\.\*", "[]", word)
+
+
+def _is_filled(found: re.Match[str], code: Code, *, positional: bool) -> bool:
+    if found.re is not _HOLE:
+        return True
+    if found[5]:  # in a shell or in a price the same sign means something else
+        return positional and not code.fenced(found.start())
+    if found[1]:
+        return "." in found[1] and not code.fenced(found.start())
+    return bool(found[4] or found[2]) or not code.fenced(found.start())
+
+
+def _is_command(source: Source, head: FrontMatter) -> bool:
+    """A slash command, whose words are filled in when somebody calls it."""
+    parts = PurePosixPath(source.path.lower()).parts[:-1]
+    return "commands" in parts or any(k in head.data for k in _COMMAND_KEYS[1:]) or "$ARGUMENTS" in source.text
+
+
+def _commands(source: Source, start: int, code: Code, *, files: bool) -> list[Note]:
+    """What is run or read while the text is loaded; in a skill the same signs are words about it."""
+    if not files:
+        return []
+    found = [*_COMMAND.finditer(source.text, start), *_FILE.finditer(source.text, start)]
+    notes: list[Note] = []
+    for one in sorted(found, key=lambda m: m.start()):
+        before = source.text[one.start() - 1 : one.start()] if one.start() else ""
+        if code.fenced(one.start()) or before == "`" or len(notes) >= 200:
+            continue
+        hole = _HOLE.search(one[0])
+        name = _name(hole) if hole else ""
+        notes.append(Note(NoteKind.COMMAND, one_line(one[0], 200), _place(source, one.start()), name))
+    return notes
+
+
+def _place(source: Source, offset: int) -> Location:
+    return Location(source.path, *source.lines.place(offset))

@@ -1,0 +1,1 @@
+"""The one secret detector: prompts, cassettes, diffs, layers and trees all ask it."""

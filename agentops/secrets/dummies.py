@@ -1,0 +1,63 @@
+"""Values that only look like secrets: what documentation, templates and tests write in the place of one."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from itertools import pairwise
+
+# None of them is likely in a random value: each has four letters or more.
+_WORDS = re.compile(
+    r"example|sample|placeholder|dummy|fake|your|xxxx|change[-_]?(?:me|this|it)|replace|redact|insert|foobar|mock"
+    r"|test|todo|here|null|undefined|secretkey|notreal|invalid|masked|hidden|put[-_]|some[-_]|enter[-_]|lorem|demo"
+    r"|my[-_]?(?:secret|password|token|api|key)",
+    re.I,
+)
+_SLOT = re.compile(r"[{}<>*\x00\u2026]|\.\.\.|\$\(|\$[A-Za-z_{]|%[sdr(]|\[[A-Za-z]")
+_REPEATED = re.compile(r"(.)\1{4}")
+_MOST_IN_ORDER = 6
+# Named so by what they are, and no password: "the token is base64-encoded", "SHA-256".
+_TERMS = re.compile(
+    r"(?<![a-z0-9])(?:base(?:16|32|58|62|64)|sha[-_]?\d{1,3}|md5|oauth[-_]?\d(?:\.\d)?|utf[-_]?\d{1,2}|[rhep]s\d{3}|ed25519|x509|aes"
+    r"[-_]?\d{3}|s3|ec2|k8s|http2?|ipv[46]|pkcs[-_]?\d{1,2}|p12|web3|rfc[-_]?\d{4}|argon2\w{0,2}|v\d{1,3}(?:\.\d{1,4}){0,3}"
+    r"|gpt[-_]?\d\w{0,2}|iso[-_]?\d{4,5}|\d{1,5}[-+]?(?:chars?|characters?|bits?|bytes?|digits?|days?|hours?|minutes?)|\d{1,2})"
+    r"(?![a-z0-9])",
+    re.I,
+)
+
+
+def is_dummy(value: str) -> bool:
+    """Whether the value is a slot, names itself an example, repeats itself, or counts up."""
+    return (
+        _SLOT.search(value) is not None
+        or _WORDS.search(value) is not None
+        or _REPEATED.search(value) is not None
+        or len(set(value)) < min(8, len(value) // 2)
+        or _counts_up(value)
+    )
+
+
+def is_term(value: str) -> bool:
+    """Whether the digits of the value belong to technical terms only."""
+    return not any(c.isdigit() for c in _TERMS.sub("", value))
+
+
+def entropy(value: str) -> float:
+    """Shannon entropy in bits a character (Shannon 1948), by the value's own frequencies."""
+    size = len(value)
+    return -sum(n / size * math.log2(n / size) for n in Counter(value).values()) if size else 0.0
+
+
+def _counts_up(value: str) -> bool:
+    """Six characters in the order of the alphabet or of the digits, up or down."""
+    up = down = 1
+    low = value.lower()
+    for one, two in pairwise(low):
+        step = ord(two) - ord(one)
+        if (one, two) == ("9", "0"):
+            step = 1
+        up, down = (up + 1 if step == 1 else 1), (down + 1 if step == -1 else 1)
+        if max(up, down) >= _MOST_IN_ORDER:
+            return True
+    return False

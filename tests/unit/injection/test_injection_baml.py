@@ -1,0 +1,72 @@
+"""BAML functions."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agentops.injection.kinds import Kind
+from agentops.injection.source import Source
+from agentops.injection.syntax.baml import parse
+from agentops.injection.template import TemplateError
+
+FILE = """enum Mood { GOOD BAD }
+class Out { x string @description(#"a } b {{ no }}"#) }
+template_string Head(name: string) #"Hello {{ name }}"#
+// function Old(x: string) -> y { prompt #"{{ gone }}"# }
+function Sort(text: string, n: int, mood: Mood?, kind: "a" | "b") -> Out {
+  client "x/y"
+  prompt #"
+    You sort. {{ ctx.output_format }}
+    {{ _.role("user") }}
+    {{ n }} {{ mood }} {{ kind }} {{ text }}
+  "#
+}
+function Ask(q: string) -> string { client X prompt #"Answer: {{ q }}"# }
+test T { functions [Ask] args { q #"{{ sample }}"# } }
+"""
+
+
+def test_functions_roles_and_types() -> None:
+    found = parse(Source("a.baml", FILE))
+    assert [(t.name, t.line) for t in found] == [("Head", 3), ("Sort", 5), ("Ask", 13)]
+    head, sort, ask = found
+    assert [(m.role, [h.name for h in m.holes]) for m in sort.messages] == [
+        ("system", ["ctx.output_format"]), ("user", ["n", "mood", "kind", "text"]),
+    ]  # fmt: skip
+    assert dict(sort.types) == {"text": "string", "n": "int", "mood": "enum", "kind": "enum"}
+    assert sort.declared == ("text", "n", "mood", "kind")
+    assert sort.assigned["ctx"].kind is Kind.CONSTANT
+    assert [m.role for t in (head, ask) for m in t.messages] == [None, None]
+    assert all(FILE.startswith(h.written, h.offset) for t in found for h in t.holes)
+
+
+def test_errors_name_the_place() -> None:
+    with pytest.raises(TemplateError) as caught:
+        parse(Source("a.baml", 'function F(x: string) -> y {\n  prompt #"open {{ x }}\n}'))
+    assert caught.value.location.line == 2
+    with pytest.raises(TemplateError):
+        parse(Source("a.baml", 'function F(x: string) -> y {\n  prompt #"{% if %}"#\n}'))
+
+
+@pytest.mark.parametrize("part", ["#", '#"', "function F(", '{{_.role("', "a:b,", "//", '"'])
+def test_long_files_end(part: str) -> None:
+    began = time.monotonic()
+    try:
+        parse(Source("a.baml", part * (500_000 // len(part))))
+    except TemplateError:
+        pass
+    assert time.monotonic() - began < 2
+
+
+@given(st.text(alphabet="ab #\"{}()_.:,-|\n/%'", max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_any_text_is_read_or_refused(text: str) -> None:
+    for whole in (text, f'function F(x: string) -> y {{ prompt #"{text}"# }}'):
+        try:
+            parse(Source("a.baml", whole))
+        except TemplateError as error:
+            assert error.location.line is not None
