@@ -4,9 +4,9 @@
     python benchmarks/prompt_corpus.py --json    one line {"figures": {...}}
 
 The corpus is a folder with `labels.csv` (columns file, repo, vulnerable = yes | no | unclear) beside the files, named
-by AGENTOPS_TEST_PROMPTS or --corpus. The tool runs as its users run it: `agentops prompts --format json`. A file's risk
-is that of its worst template. `unclear` files count for neither precision nor recall; they are listed. Intervals are 95 %
-percentile bootstrap over repositories, because templates of one repository are alike.
+by AGENTOPS_TEST_PROMPTS or --corpus. The tool runs as its users run it (`agentops prompts --format json`), and a file's
+risk is that of its worst template. `unclear` files count for neither precision nor recall; they are listed. Intervals
+are 95 % percentile bootstrap over repositories, because templates of one repository are alike.
 
 Figures: recall_at_0.5, precision_at_0.5 (risk of 0.5 or more), recall_at_0.8, precision_at_0.8 (above 0.8), and
 `errors`, the files that could not be parsed.

@@ -32,6 +32,7 @@ def carry_out(
     where one is above `fail_at`, ERROR where one could not be measured, else PASS. Raises ConfigError for the paths and
     for `trust`, ReportError where a file cannot be written.
     """
+    from agentops.injection.accepted import gate_risk
     from agentops.injection.mend import Options, mend_files
     from agentops.injection.mend import write as write_file
     from agentops.injection.risk import WARN_AT
@@ -51,9 +52,9 @@ def carry_out(
             click.echo(f"left {said(line, 1000)}", err=True)
     for error in done.errors:
         click.echo(f"error: {said(error.message, 1000)}", err=True)
-    over = [t for t in done.templates if (t.total_high if strict else t.total) > fail_at]
-    for one in over:
-        risk = one.total_high if strict else one.total
+    risks = [(t, gate_risk(t)) for t in done.templates]
+    over = [(t, r.high if strict else r.low) for t, r in risks if (r.high if strict else r.low) > fail_at]
+    for one, risk in over:
         click.echo(f"above {fail_at:g}: {said(one.path, 300)}:{one.line} risk {risk:.2f}", err=True)
     verb = "mended" if write else "to mend"
     files = "file" if len(mended) == 1 else "files"

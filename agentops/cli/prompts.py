@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agentops.cli import options
+from agentops.errors import UsageError
 
 if TYPE_CHECKING:
     from agentops.model.settings import Settings
@@ -53,6 +54,11 @@ class Asked:
     "--write-baseline", type=click.Path(path_type=Path, dir_okay=False), default=None,
     help="Write the findings of this run as a baseline, and judge by it.",
 )  # fmt: skip
+@click.option("--fix", "mending", flag_value="fix", help="Mend the templates: marks and a declaration. See docs.")
+@click.option("--diff", "mending", flag_value="diff", help="Print what --fix would change, and change nothing.")
+@click.option("--split", is_flag=True, help="With --fix or --diff: may cut a text without roles into roles.")
+@click.option("--fix-roles", is_flag=True, help="With --fix or --diff: may move a value out of system text.")
+@click.option("--escape", is_flag=True, help="With --fix or --diff: may add an escaping filter.")
 @click.option("--no-cache", is_flag=True, help="Analyse every file, changed or not.")
 @options.sarif
 @options.output
@@ -65,6 +71,10 @@ def command(
     form: str,
     baseline: Path | None,
     write_baseline: Path | None,
+    mending: str | None,
+    split: bool,
+    fix_roles: bool,
+    escape: bool,
     no_cache: bool,
     out_base: Path,
     junit_path: Path | None,
@@ -81,6 +91,17 @@ def command(
         if (answer := prompts_quick.answer(asked)) is not None:
             return prompts_quick.tell(answer, quiet=quiet)
     settings, plan = _planned(asked)
+    if mending is not None and settings.prompts is not None:
+        from agentops.cli import fix
+
+        some = settings.prompts
+        return fix.carry_out(
+            [Path(p) for p in some.paths], write=mending == "fix", root=settings.root, exclude=some.exclude,
+            trust=some.trust, markers=some.markers, fail_at=some.fail_at, strict=some.strict,
+            split=split or None, roles=fix_roles, escape=escape,
+        )  # fmt: skip
+    if split or fix_roles or escape:
+        raise UsageError("--split, --fix-roles and --escape say how to mend", hint="add --fix or --diff")
     if form == "text":
         from agentops.cli.run import carry_out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agentops.injection.rules.base import JudgedHole
@@ -13,7 +14,8 @@ class TemplateResult:
     """One template.
 
     `risk_low` and `risk_high` are 0..1, speak of the holes, and differ where the trust of a hole is unknown; `content`
-    is what hidden or poisoned text adds (section "Risk" of the docs). `explanation` names every factor, a line each.
+    is what hidden or poisoned text adds, of `evidence` by finding's fingerprint; `weight` is that of the answer's
+    effect. `explanation` names every factor, a line each.
     """
 
     path: str
@@ -23,6 +25,8 @@ class TemplateResult:
     risk_low: float
     risk_high: float
     content: float
+    weight: float
+    evidence: Mapping[str, float]
     holes: tuple[JudgedHole, ...]
     findings: tuple[Finding, ...]
     explanation: tuple[str, ...]

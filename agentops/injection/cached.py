@@ -60,10 +60,8 @@ class Remembered:
         """Remember the results. `needs` are the files that were read for them or looked for in vain."""
         from agentops.injection import store, store_entry
         from agentops.injection.accepted import gate_risk
-        from agentops.injection.rules import CONTENT_RULES
 
-        content = {rule.info.id for rule in CONTENT_RULES}
-        risks = [gate_risk(r, content_rules=content) for r in results]
+        risks = [gate_risk(r) for r in results]
         entries = [{k: v for k, v in store_entry.entry(r).items() if k != "path"} for r in results]
         texts = [store.encode(results), *(json.dumps(e, separators=(",", ":")) for e in entries)]
         worst = [max(r.low for r in risks), max(r.high for r in risks)]

@@ -15,9 +15,7 @@ from agentops.injection.template import ROLES
 
 _MAX_CHARACTERS = 16_384
 _SYNTAX_KEYS = ("syntax", "template_format", "templateFormat")
-_BARE_HEAD = re.compile(
-    r"(?:[A-Za-z][\w-]{0,40}:[^\n]{0,500}\n|[ \t][^\n]{0,500}\n|\n){1,60}---[ \t]{0,8}(?:\n|\Z)"
-)
+_BARE_HEAD = re.compile(r"(?:[A-Za-z][\w-]{0,40}:[^\n]{0,500}\n|[ \t][^\n]{0,500}\n|\n){1,60}---[ \t]{0,8}(?:\n|\Z)")
 _BARE_KEYS = frozenset(("name", "description", "model", "temperature", "version", "schema", "maxTokens"))
 _SYNTAX_WORD = re.compile(r"[\w.-]{1,30}")
 _CLOSE = re.compile(r"\n(?:---|\.\.\.)[ \t]{0,80}(?:\n|\Z)")

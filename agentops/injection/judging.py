@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from agentops.injection.analysis import TemplateResult
 from agentops.injection.mitigation import Seen, look
-from agentops.injection.risk import EFFECT, Risk, combine, content, hole_risk, sink, weigh
+from agentops.injection.risk import EFFECT, Risk, content, hole_risk, of_variables, sink
 from agentops.injection.rules import CONTENT_RULES, RULES
 from agentops.injection.rules.base import FileText, Hit, Judged, JudgedHole
 from agentops.injection.source import Source
@@ -49,9 +49,10 @@ def _result(
     hits = [(rule.info, hit) for rule, hit in spoken] + content_hits
     effect = next((rule.info for rule, _ in spoken if rule.effect), None)
     weight = EFFECT if effect else 1.0
-    low = weigh(combine(_by_name(holes, lambda h: h.risk.low)), weight)
-    high = weigh(combine(_by_name(holes, lambda h: h.risk.high)), weight)
-    hidden = content(hit.evidence for _, hit in hits)
+    low = of_variables(((h.hole.name, h.risk.low) for h in holes), weight=weight)
+    high = of_variables(((h.hole.name, h.risk.high) for h in holes), weight=weight)
+    findings, evidence = _findings(source, template, hits)
+    hidden = content(evidence.values())
     return TemplateResult(
         path=template.path,
         line=template.line,
@@ -60,8 +61,10 @@ def _result(
         risk_low=low,
         risk_high=high,
         content=hidden,
+        weight=weight,
+        evidence=evidence,
         holes=holes,
-        findings=_findings(source, template, hits),
+        findings=findings,
         explanation=_explanation(holes, low=low, high=high, hidden=hidden, effect=effect),
     )
 
@@ -81,18 +84,16 @@ def _judged_hole(seen: Seen, number: int, judge: Judge, template: Template) -> J
     )
 
 
-def _by_name(holes: Sequence[JudgedHole], risk: Callable[[JudgedHole], float]) -> list[float]:
-    """Each variable once, at its worst place: the same text in two places is one way in."""
-    worst: dict[str, float] = {}
-    for one in holes:
-        worst[one.hole.name] = max(worst.get(one.hole.name, 0.0), risk(one))
-    return list(worst.values())
-
-
-def _findings(source: Source, template: Template, hits: Iterable[tuple[RuleInfo, Hit]]) -> tuple[Finding, ...]:
+def _findings(
+    source: Source, template: Template, hits: Iterable[tuple[RuleInfo, Hit]]
+) -> tuple[tuple[Finding, ...], dict[str, float]]:
+    """The findings, one for hits that say the same, and the evidence for the content channel by fingerprint."""
     found: dict[str, Finding] = {}
+    evidence: dict[str, float] = {}
     for info, hit in hits:
         mark = fingerprint(info.id, template.path, f"{template.name} {hit.what}".strip())
+        if hit.evidence:
+            evidence[mark] = max(evidence.get(mark, 0.0), hit.evidence)
         if mark not in found:
             found[mark] = Finding(
                 rule=info.id,
@@ -104,7 +105,8 @@ def _findings(source: Source, template: Template, hits: Iterable[tuple[RuleInfo,
                 hint=info.remedy,
                 excerpt=_excerpt(source, hit.location),
             )
-    return tuple(sorted(found.values(), key=lambda f: (f.rule, f.location.line or 0, f.location.column or 0)))
+    ordered = sorted(found.values(), key=lambda f: (f.rule, f.location.line or 0, f.location.column or 0))
+    return tuple(ordered), evidence
 
 
 def _wide(hit: Hit) -> Location:

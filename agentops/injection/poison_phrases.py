@@ -67,6 +67,8 @@ class Phrase:
     def find(self, said: Clause) -> int | None:
         """Where it begins in the clause. Looks at the first few beginnings only, which keeps it linear."""
         clause = said.text
+        if not any(word in clause for word in self.gate):
+            return None
         for first in islice(self.steps[0].finditer(clause), _TRIES):
             at, end = first.start(), first.end()
             for step, gap in zip(self.steps[1:], self.gaps, strict=True):

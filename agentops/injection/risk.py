@@ -131,6 +131,15 @@ def combine(risks: Iterable[float]) -> float:
     return 1 - (1 - ordered[0]) * rest**DAMPING
 
 
+def of_variables(risks: Iterable[tuple[str, float]], *, weight: float = 1.0) -> float:
+    """A template's risk from its holes' names and risks: each variable once, at its worst place, because the same text
+    in two places is one way in; combined and weighed."""
+    worst: dict[str, float] = {}
+    for name, risk in risks:
+        worst[name] = max(worst.get(name, 0.0), risk)
+    return weigh(combine(worst.values()), weight)
+
+
 def weigh(risk: float, weight: float) -> float:
     """What the risk comes to where the answer has an effect of its own: 1 - (1 - r) ** weight, from WARN_AT on.
 

@@ -27,7 +27,7 @@ class Sentence:
     """A sentence of a message, by its place in the message's body.
 
     `tags` are the marks that a declaration spells out (`<question>`), "*" for marks without a name; `words` are what
-    may be a mark's name ("the question tag"), and `said` is the declaration itself, in lower case.
+    may be a mark's name ("the question tag"). `said` is the sentence in lower case on one line, without asterisks.
     """
 
     start: int
@@ -139,8 +139,8 @@ def _sentence(part: str, start: int, end: int) -> Sentence:
     if _declares(low):
         return Sentence(start, end, Kind.DECLARATION, _tags(part), _words(part), low)
     if _REMINDER.search(low):
-        return Sentence(start, end, Kind.REMINDER)
-    return Sentence(start, end, Kind.ORDER if _orders(low) else Kind.LABEL)
+        return Sentence(start, end, Kind.REMINDER, said=low)
+    return Sentence(start, end, Kind.ORDER if _orders(low) else Kind.LABEL, said=low)
 
 
 def _declares(low: str) -> bool:

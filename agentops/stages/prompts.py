@@ -16,7 +16,6 @@ from agentops.injection.accepted import GateRisk, gate_risk
 from agentops.injection.analysis import Analysis, TemplateResult
 from agentops.injection.cached import Remembered
 from agentops.injection.engine import analyse, find
-from agentops.injection.rules import CONTENT_RULES
 from agentops.injection.trust import Judge
 from agentops.model.events import Progress
 from agentops.model.outcome import Outcome
@@ -120,8 +119,7 @@ class PromptsStage:
             gone = baseline.gone(f for t in analysis.templates for f in t.findings)
             known = baseline.fingerprints
             analysis = replace(analysis, templates=tuple(_waived(t, known) for t in analysis.templates))
-        content = {rule.info.id for rule in CONTENT_RULES}
-        return Gated(analysis, tuple(gate_risk(t, content_rules=content) for t in analysis.templates), gone)
+        return Gated(analysis, tuple(map(gate_risk, analysis.templates)), gone)
 
     def _result(self, gated: Gated) -> StageResult:
         analysis, settings = gated.analysis, self._settings

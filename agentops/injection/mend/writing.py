@@ -24,7 +24,7 @@ def write(path: Path, edits: Sequence[Edit], *, text: str, root: Path) -> None:
     name = one_line(str(path), 300)
     folder = root.resolve()
     try:
-        if False:
+        if path.is_symlink():
             raise _refused(name, "it is a link", "mend the file that it leads to")
         if folder not in path.resolve().parents:
             raise _refused(name, "it lies outside the project", "run agentops in the project that it belongs to")

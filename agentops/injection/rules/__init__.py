@@ -34,6 +34,7 @@ from agentops.injection.rules import (
     pt029,
     pt030,
     pt031,
+    pt090,
 )
 from agentops.injection.rules.base import ContentRule, Rule
 from agentops.model.rule import RuleInfo
@@ -74,6 +75,7 @@ CONTENT_RULES: tuple[ContentRule, ...] = (
     pt026.RULE,
     pt027.RULE,
     pt028.RULE,
+    pt090.RULE,
 )
 """The rules on content, by id."""
 

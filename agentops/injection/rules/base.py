@@ -91,8 +91,8 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A structure rule. At most one finding comes of the hits with the same `what`. `effect`: where it speaks, the answer
-    is run, is stored, or decides about something, which weighs the template's risk."""
+    """A structure rule. At most one finding comes of the hits with the same `what`. `effect`: where it speaks, the
+    answer is run, is stored, or decides about something, which weighs the template's risk."""
 
     info: RuleInfo
     check: Callable[[Judged], Iterator[Hit]]

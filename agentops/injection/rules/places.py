@@ -73,7 +73,7 @@ def orders(judged: Judged) -> Iterator[str]:
     for seen in judged.seen:
         for sentence in seen.sentences:
             if sentence.kind in (Wording.ORDER, Wording.LABEL):
-                yield " ".join(seen.body[sentence.start : sentence.end].lower().split())
+                yield sentence.said
 
 
 _SELF_SET = re.compile(
@@ -175,6 +175,13 @@ _ATTACK = re.compile(
 _ALLOWED = re.compile(r"\b(?:complies|comply|adheres?|is (?:allowed|acceptable|appropriate|satisfactory|safe))\b")
 
 
+_JUDGING = re.compile(
+    r"evaluat|grad|judg|\brat(?:e|ing)\b|scor|assess|rank|critiqu|critic|whether|determine|decide|check|verify|compar|"
+    r"examin|referee|audit|moderat|guard|annotat|inject|jail ?break|attack|malicious|harmful|unsafe|toxic|manipulat|"
+    r"blocked|violat"
+)
+
+
 def near(text: str, *, first: re.Pattern[str], then: re.Pattern[str], within: int = 100) -> bool:
     """Whether a match of `then` has one of `first` a little before it. Looks at the first few: linear in the text."""
     for found in islice(then.finditer(text), 5):
@@ -185,7 +192,8 @@ def near(text: str, *, first: re.Pattern[str], then: re.Pattern[str], within: in
 
 def judges(order: str) -> bool:
     """Whether an order, in lower case, makes the model a judge of a text or a guard against it."""
-    return (
+    # One look that most orders do not pass; every pattern below needs one of these words.
+    return _JUDGING.search(order) is not None and (
         _ACTS.search(order) is not None
         or near(order, first=_GRADES, then=_JUDGED)
         or (near(order, first=_WHETHER, then=_JUDGED) and near(order, first=_JUDGED, then=_VERDICT))

@@ -12,8 +12,10 @@ from agentops.model.rule import RuleInfo
 
 
 def _check(judged: Judged) -> Iterator[Hit]:
-    judging = any(judges(order) for order in orders(judged))
-    for place in untrusted(judged):
+    found = list(untrusted(judged))
+    models = any(place.one.trust.kind is Kind.MODEL for place in found)
+    judging = models and any(judges(order) for order in orders(judged))
+    for place in found:
         one = place.one
         theirs = one.trust.kind is Kind.THIRD_PARTY or (judging and one.trust.kind is Kind.MODEL)
         bare = one.mitigation.boundary is None and not one.mitigation.encoded

@@ -11,11 +11,10 @@ from agentops.model.rule import RuleInfo
 
 
 def _check(judged: Judged) -> Iterator[Hit]:
-    if not any(judges(order) for order in orders(judged)):
-        return
-    for place in untrusted(judged):
-        one = place.one
-        if one.sink >= 0.5 and not settled(one) and not (one.role in SYSTEM and self_set(one)):
+    open_ones = [p.one for p in untrusted(judged) if p.one.sink >= 0.5 and not settled(p.one)]
+    inlined = [one for one in open_ones if not (one.role in SYSTEM and self_set(one))]
+    if inlined and any(judges(order) for order in orders(judged)):
+        for one in inlined:
             yield Hit.at(one, f"{one.hole.shown} is judged by a model that reads it among its orders")
 
 

@@ -31,8 +31,9 @@ def _check(judged: Judged) -> Iterator[Hit]:
 
 
 def _written(path: str, span: Text) -> Iterator[Hit]:
-    lines = Lines(span.text)
+    lines: Lines | None = None
     for found in _COMMAND.finditer(span.text):
+        lines = lines or Lines(span.text)
         line, column = lines.place(found.start())
         where = Location(path, span.line + line - 1, column if line > 1 else span.column + column - 1)
         said = one_line(found[0], 100)

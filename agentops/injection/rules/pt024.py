@@ -15,6 +15,7 @@ _NAME = re.compile(r"[A-Za-z_][\w-]{0,80}")
 
 def _check(judged: Judged) -> Iterator[Hit]:
     template = judged.template
+    yield from _missing(judged)
     if template.declared is None:
         return
     declared = {_root(name): name for name in template.declared}
@@ -33,6 +34,15 @@ def _check(judged: Judged) -> Iterator[Hit]:
             yield Hit(where, f"{shown} is declared and never used", f"unused {root}", Confidence.MEDIUM)
 
 
+def _missing(judged: Judged) -> Iterator[Hit]:
+    """Includes that were not found, whose text nobody looked at."""
+    for one in judged.holes:
+        if one.hole.name.startswith("include(") and len(one.hole.name) > len("include()"):
+            name = one.hole.name.removeprefix("include(").removesuffix(")")
+            said = f"{one_line(name, 80)} is not in the analysed folders: what it adds was not looked at"
+            yield Hit(one.hole.location, said, f"missing {name}", Confidence.HIGH, one.hole)
+
+
 def _root(name: str) -> str:
     return name.replace("[]", "").lstrip(".@$").split(".")[0].strip()
 
@@ -40,15 +50,15 @@ def _root(name: str) -> str:
 RULE = Rule(
     RuleInfo(
         id="PT024",
-        title="Declared and used variables differ",
+        title="Declared and used variables differ, or a part is missing",
         severity=Severity.LOW,
-        what="The file lists its inputs, and the list is not what the text uses.",
+        what="The file's list of inputs is not what the text uses, or the text includes a file that is not there.",
         why=(
             "A hole that nobody declared was never looked at: nobody decided whether it can be trusted. A "
             "declared input that is not used is a prompt that lost a part."
         ),
         example="---\ninputs:\n  question: string\n---\nuser:\n{{quesiton}}",
-        remedy="Correct the list, or the name in the text.",
+        remedy="Correct the list, or the name in the text; name the folder of a missing file under prompts.paths.",
         owasp=("LLM01",),
         owasp_2026=("LLM01",),
         cwe=(1427,),

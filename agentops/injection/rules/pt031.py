@@ -25,8 +25,9 @@ _FORMAT = re.compile(r"format|schema|labels?$|categor|classes|options|choices|to
 
 def _check(judged: Judged) -> Iterator[Hit]:
     holes = list(untrusted(judged))
-    said = [order for order in orders(judged) if _SORTS.search(order) is not None]
-    if not holes or not said or judged.template.kind is not TemplateKind.PROMPT:
+    if not holes or judged.template.kind is not TemplateKind.PROMPT:
+        return
+    if not any(_SORTS.search(order) is not None for order in orders(judged)):
         return
     if any(_CONSTRAINS.search(s.body) is not None for s in judged.seen):
         return

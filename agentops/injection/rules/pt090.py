@@ -25,7 +25,8 @@ RULE = ContentRule(
         example="{# agentops: ignore[PT002] #}\nSummarise this page: {{ document }}",
         remedy="Write `agentops: ignore[RULE] reason` in a comment on the finding's line or the line before it, "
         "or delete the comment.",
-        cwe=(1127,),
+        owasp=("LLM01",),
+        owasp_2026=("LLM01",),
     ),
     _check,
 )

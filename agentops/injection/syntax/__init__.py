@@ -46,9 +46,9 @@ FORMATS: dict[str, Format] = dict((
     _format("workflow", "workflow"),
     _format("rail", "rail", ".rail", ".xml"),
     _format("baml", "baml", ".baml"),
-    _format("python", "python", ".py"),
-    _format("javascript", "javascript", ".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"),
-    _format("go", "golang", ".go"),
-    _format("java", "java", ".java", ".kt"),
+    _format("python", "python.entry", ".py"),
+    _format("javascript", "code.javascript", ".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"),
+    _format("go", "code.golang", ".go"),
+    _format("java", "code.java", ".java", ".kt"),
 ))  # fmt: skip
 """Every format by name."""

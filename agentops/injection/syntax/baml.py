@@ -27,6 +27,7 @@ _LITERALS = re.compile(
 )
 _MARK = "\x01"
 _MAX_PARAMETERS = 4_000
+_MAX_FUNCTIONS = 5_000
 
 
 @dataclass(slots=True)
@@ -89,6 +90,8 @@ def _declarations(source: Source) -> tuple[list[_Function], set[str], set[str]]:
             else:
                 here = _Function(token[3], token.start(), _parameters(text, at))
                 functions.append(here)
+                if len(functions) > _MAX_FUNCTIONS:
+                    _refuse(source, token.start(), f"more than {_MAX_FUNCTIONS} functions")
                 if wanted:
                     strings.add(token[3])
                 # Braces of a map type among the parameters are none of the body.

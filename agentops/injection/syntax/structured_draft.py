@@ -37,6 +37,8 @@ _DOUBLE = re.compile(r"\{\{|\{%")
 _DOLLAR = re.compile(r"\$\{[A-Za-z_]|(?<![\w$\\])\$(?:input|args)\b")
 _SEMANTIC_KERNEL = re.compile(r"\{\{\s{0,9}\$[A-Za-z_]")
 _BLOCK = re.compile(r"\{%[-+]?\s{0,9}[a-z]")
+# What stands before a block of YAML.
+_BLOCK_HEAD = re.compile(r"(?:[&!][^\s,\[\]{}]{1,200}[ \t]{1,20}){0,2}[|>][-+\d]{0,2}[ \t]{0,200}(?:#[^\n]{0,500})?\n")
 # `{{#name#}}` and `{{#node.name#}}`, as the workflow files of visual builders write holes.
 _HASHED = re.compile(r"\{\{#([\w.-]{1,200})#\}\}")
 
@@ -80,10 +82,12 @@ def templates(source: Source, drafts: Iterable[Draft]) -> tuple[Template, ...]:
     drafts = sorted(drafts, key=lambda d: d.start)
     if sum(len(d.text) for d in drafts) > _MAX_REPEATED * len(source.text) + 10_000:
         raise error(source, 0, "aliases repeat its texts too often", hint="write the prompts out, or exclude the file")
+    if sum(len(d.parts) for d in drafts if not d.fixed) > _MAX_PER_FILE:
+        raise _too_many(source, drafts[0].start)
     # A file keeps to one notation: single braces beside blocks of Jinja2 are text.
     blocks = any(_BLOCK.search(d.text) for d in drafts if not d.fixed)
     made: list[Template] = []
-    holes = read = 0
+    holes = 0
     for draft in drafts:
         try:
             template = _template(source, draft, blocks="jinja2" if blocks else "", alone=len(drafts) == 1)
@@ -92,17 +96,16 @@ def templates(source: Source, drafts: Iterable[Draft]) -> tuple[Template, ...]:
                 raise
             continue
         holes += len(template.holes)
-        read += not draft.fixed
-        if max(holes, read) > _MAX_PER_FILE:
-            raise error(
-                source,
-                draft.start,
-                f"more than {_MAX_PER_FILE} prompts or holes",
-                hint="a data set is no prompt file: add it to prompts.exclude",
-            )
+        if holes > _MAX_PER_FILE:
+            raise _too_many(source, draft.start)
         if template.messages:
             made.append(template)
     return tuple(made)
+
+
+def _too_many(source: Source, offset: int) -> TemplateError:
+    problem = f"more than {_MAX_PER_FILE} messages or holes"
+    return error(source, offset, problem, hint="a data set is no prompt file: add it to prompts.exclude")
 
 
 def _template(source: Source, draft: Draft, *, blocks: str, alone: bool) -> Template:
@@ -157,6 +160,8 @@ def _spans(source: Source, draft: Draft, part: Part, notation: str) -> tuple[Spa
 def _inside(source: Source, leaf: Leaf) -> int:
     """Where the value itself begins: behind quotes where it stands as it is."""
     text = source.text
+    if (head := _BLOCK_HEAD.match(text, leaf.start)) is not None:
+        return min(head.end(), leaf.end)
     for quotes in (3, 1):
         at = leaf.start + quotes
         at += quotes == 3 and text.startswith("\n", at)

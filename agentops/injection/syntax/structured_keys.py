@@ -39,9 +39,9 @@ _NEVER = frozenset((
     "model", "models", "provider", "path", "file", "filename", "url", "uri", "link", "links", "references", "comment",
     "comments", "notes", "changelog", "description", "desc", "summary", "command", "cmd", "run", "script", "shell",
     "sql", "regex", "pattern", "image", "category", "default", "ideal", "expected", "completion", "response", "answer",
-    "answers", "reference", "output", "outputs", "value", "key", "schema", "format", "placeholder", "hint", "help", "icon", "color",
-    "arguments", "data", "code", "source", "target", "error", "log", "cron", "owner", "email", "created", "updated",
-    "separator",
+    "answers", "reference", "output", "outputs", "value", "key", "schema", "format", "placeholder", "hint", "help",
+    "icon", "color", "arguments", "data", "code", "source", "target", "error", "log", "cron", "owner", "email",
+    "created", "updated", "separator",
 ))  # fmt: skip
 DATA_KEYS = frozenset((
     "testData", "test_data", "tests", "vars", "assert", "input_variables", "inputVariables", "partial_variables",

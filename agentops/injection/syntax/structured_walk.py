@@ -183,6 +183,9 @@ class Walk:
                 members = [m for m in members if m[0] != "user"]
             if not roles & {"system", "developer"} or (len(members) < 2 and marked is None):
                 continue
+            said = [leaf.text for _, _, value in members for leaf in structured_messages.leaves(value)]
+            if not any(structured_keys.is_prompt(text, Strength.SURE) for text in said):
+                continue  # single words: names of a user and of a system
             used.update(key.name for _, key, _ in members)
             parts = [Part(role, structured_messages.leaves(value)) for role, _, value in members]
             parts.sort(key=lambda p: _ORDER.get(p.role or "", 1))

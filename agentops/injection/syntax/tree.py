@@ -12,7 +12,7 @@ from agentops.model.finding import Location
 MAX_DEPTH = 100
 """Nesting that no file of people reaches; what walks a tree may recurse this deep."""
 
-MAX_VALUES = 150_000
+MAX_VALUES = 100_000
 """Values of one file. More is a data set and no prompt file."""
 
 # What merge keys may add to all mappings of a file: a chain of merges doubles with every link otherwise.

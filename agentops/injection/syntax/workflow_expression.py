@@ -42,7 +42,7 @@ _PLAIN_FIELD = re.compile(
 )
 _TEXT_EVENT = re.compile(
     r"github\.(?:head_ref\Z|event\Z|event\.(?:issue|pull_request|comment|review|review_comment|discussion|commits\[\]|head_commit"
-    r"|workflow_run|release|pages\[\]|milestone|changes|answer|project_card|alert)\b)"
+    r"|workflow_run|release|pages\[\]|milestone|changes|answer|project_card|alert)(?=[.\[]|\Z))"
 )
 _FORMS = frozenset(("number", "boolean", "choice", "environment"))
 _MAX_FOLLOWED = 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -55,10 +56,8 @@ def test_errors_name_the_place() -> None:
 @pytest.mark.parametrize("part", ["#", '#"', "function F(", '{{_.role("', "a:b,", "//", '"'])
 def test_long_files_end(part: str) -> None:
     began = time.monotonic()
-    try:
+    with contextlib.suppress(TemplateError):
         parse(Source("a.baml", part * (500_000 // len(part))))
-    except TemplateError:
-        pass
     assert time.monotonic() - began < 2
 
 

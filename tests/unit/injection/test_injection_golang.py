@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agentops.injection.kinds import Kind
 from agentops.injection.source import Source
-from agentops.injection.syntax import golang
+from agentops.injection.syntax.code import golang
 from agentops.injection.template import Hole, Template, TemplateError
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agentops.injection.kinds import Kind
 from agentops.injection.source import Source
-from agentops.injection.syntax import javascript
+from agentops.injection.syntax.code import javascript
 from agentops.injection.template import Hole, NoteKind, Template, TemplateError, TemplateKind, Text
 
 

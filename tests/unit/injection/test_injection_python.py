@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agentops.injection.kinds import Kind
 from agentops.injection.source import Source
-from agentops.injection.syntax.python import parse
+from agentops.injection.syntax.python.entry import parse
 from agentops.injection.template import Hole, NoteKind, Template, TemplateError, TemplateKind
 
 

@@ -86,7 +86,7 @@ def test_a_hole_is_accepted_when_all_that_is_high_is_waived() -> None:
     high, medium = Severity.HIGH, Severity.MEDIUM
 
     def low(*findings: Finding) -> float:
-        return gate_risk(replace(result, findings=findings), content_rules=()).low
+        return gate_risk(replace(result, findings=findings)).low
 
     assert low() == result.total
     assert low(finding(result, medium, "w")) == result.total, "a medium finding accepts nothing"
@@ -101,20 +101,20 @@ def test_a_hole_is_accepted_when_all_that_is_high_is_waived() -> None:
 
 def test_acceptance_never_raises_and_keeps_the_weight() -> None:
     result = only("You must answer {{ question }} about {{ topic_message }} now.")
-    heavy = replace(result, risk_low=1 - (1 - result.risk_low) ** 1.5, risk_high=1 - (1 - result.risk_high) ** 1.5)
+    heavy = replace(result, weight=1.5)
     waived = replace(heavy, findings=(finding(result, Severity.HIGH, "w"),))
-    left = gate_risk(waived, content_rules=())
+    left = gate_risk(waived)
     assert left.low == pytest.approx(1 - (1 - result.holes[1].risk.low) ** 1.5)
-    assert left.low <= heavy.risk_low
+    assert left.low <= 1 - (1 - heavy.risk_low) ** 1.5
 
 
 def test_content_is_taken_out_when_all_of_it_is_waived() -> None:
-    result = replace(only("Fixed text."), content=0.9)
+    result = replace(only("Fixed text."), content=1 - 0.1 * 0.5, evidence={"a": 0.9, "b": 0.5})
     where = Location("a.j2", 1)
-    one, two = (Finding("PT026", Severity.HIGH, Confidence.HIGH, "m", where, w, waiver="w") for w in "ab")
-    assert gate_risk(replace(result, findings=(one, two)), content_rules={"PT026"}).low == 0
+    one, two = (Finding("PT026", Severity.HIGH, Confidence.HIGH, "m", where, mark, waiver="w") for mark in "ab")
+    assert gate_risk(replace(result, findings=(one, two))).low == 0
     half = replace(result, findings=(one, replace(two, waiver=None)))
-    assert gate_risk(half, content_rules={"PT026"}).low == pytest.approx(0.9)
+    assert gate_risk(half).low == pytest.approx(0.5)
 
 
 def test_results_are_read_back_as_they_were() -> None:

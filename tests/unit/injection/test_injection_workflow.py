@@ -27,7 +27,7 @@ def templates(steps: str, head: str = HEAD) -> tuple[Template, ...]:
 
 def kind(expression: str) -> Kind | None:
     (found,) = templates(
-        f"    - uses: x/ai-review@v1\n      with:\n        prompt: 'Look at ${{{{ {expression} }}}}'\n"
+        f"    - uses: x/ai-review@v1\n      with:\n        prompt: |\n          Look at ${{{{ {expression} }}}}\n"
     )
     said = found.assigned.get(found.holes[0].name)
     noted = [n.hole for n in found.notes if n.kind is NoteKind.EVENT_TEXT]
@@ -41,7 +41,8 @@ def kind(expression: str) -> Kind | None:
         ("github.event.issue.title", Kind.THIRD_PARTY), ("github.event.pull_request.head.ref", Kind.THIRD_PARTY),
         ("github.head_ref", Kind.THIRD_PARTY), ("github.event.commits[0].message", Kind.THIRD_PARTY),
         ("toJSON(github.event)", Kind.THIRD_PARTY), ("github.event.comment.body || 'none'", Kind.THIRD_PARTY),
-        ("github.event.issue.number", Kind.CONSTANT), ("github.repository", Kind.CONSTANT), ("secrets.KEY", Kind.CONSTANT),
+        ("github.event.issue.number", Kind.CONSTANT), ("github.repository", Kind.CONSTANT),
+        ("secrets.KEY", Kind.CONSTANT),
         ("github.run_id", Kind.CONSTANT), ("inputs.topic", Kind.OPERATOR), ("inputs.size", Kind.CONSTANT),
         ("contains(github.event.comment.body, 'x') && 'a' || 'b'", Kind.CONSTANT),
     ],
@@ -52,14 +53,16 @@ def test_who_writes_an_expression(expression: str, expected: Kind) -> None:
 
 def test_a_test_of_a_text_does_not_hide_the_text() -> None:
     (found,) = templates(
-        "    - uses: x/ai@v1\n      with:\n        prompt: \"${{ github.event.issue.title == 'x' }} ${{ github.event.issue.title }}\"\n"
+        "    - uses: x/ai@v1\n      with:\n"
+        "        prompt: \"${{ github.event.issue.title == 'x' }} ${{ github.event.issue.title }}\"\n"
     )
     assert found.assigned["github.event.issue.title"].kind is Kind.THIRD_PARTY
 
 
 def test_roles_of_an_action() -> None:
     (found,) = templates(
-        "    - id: ask\n      uses: actions/ai-inference@v1\n      with:\n        system-prompt: You sort.\n        prompt-file: a.txt\n"
+        "    - id: ask\n      uses: actions/ai-inference@v1\n      with:\n"
+        "        system-prompt: You sort.\n        prompt-file: a.txt\n"
         "        prompt: ${{ github.event.issue.body }}\n        token: ${{ secrets.T }}\n"
     )
     assert (found.name, found.kind, found.syntax) == ("one.ask", TemplateKind.WORKFLOW, "workflow")
@@ -70,7 +73,10 @@ def test_roles_of_an_action() -> None:
 
 
 def test_steps_that_ask_no_model() -> None:
-    steps = "    - uses: actions/checkout@v4\n      with: {ref: '${{ github.head_ref }}'}\n    - run: echo ${{ github.head_ref }}\n"
+    steps = (
+        "    - uses: actions/checkout@v4\n      with: {ref: '${{ github.head_ref }}'}\n"
+        "    - run: echo ${{ github.head_ref }}\n"
+    )
     assert templates(steps) == ()
     assert (
         templates("    - uses: actions/github-script@v7\n      with: {script: 'f(${{ github.event.issue.body }})'}\n")
@@ -86,7 +92,10 @@ def test_values_of_the_environment() -> None:
     (found,) = templates(steps)
     assert [h.name for h in found.holes] == ["BODY", "TONE"]
     assert [found.assigned[n].kind for n in ("BODY", "TONE")] == [Kind.THIRD_PARTY, Kind.CONSTANT]
-    named = "    - uses: x/ai@v1\n      env: {B: '${{ github.event.issue.body }}'}\n      with: {prompt: Read what is in $B}\n"
+    named = (
+        "    - uses: x/ai@v1\n      env: {B: '${{ github.event.issue.body }}'}\n"
+        "      with: {prompt: Read what is in $B}\n"
+    )
     assert templates(named)[0].holes == ()
 
 
@@ -103,7 +112,8 @@ def test_commands_heredocs_and_pipes() -> None:
 def test_outputs_of_earlier_steps() -> None:
     steps = (
         "    - id: get\n      run: gh pr view 1 --json body\n    - id: ai\n      uses: x/claude-y@v1\n"
-        "    - uses: x/ai@v1\n      with:\n        prompt: ${{ steps.get.outputs.text }} ${{ steps.ai.outputs.text }} ${{ steps.no.outputs.text }}\n"
+        "    - uses: x/ai@v1\n      with:\n"
+        "        prompt: ${{ steps.get.outputs.text }} ${{ steps.ai.outputs.text }} ${{ steps.no.outputs.text }}\n"
     )
     (found,) = templates(steps)
     assert [found.assigned[h.name].kind for h in found.holes] == [Kind.THIRD_PARTY, Kind.MODEL, Kind.UNKNOWN]

@@ -1,0 +1,134 @@
+"""Calls of functions: formats that are filled, joins, wrappers, and functions of the file that give back a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from agentops.injection.kinds import Kind
+from agentops.injection.syntax.code import printf
+from agentops.injection.syntax.code.chains import State
+from agentops.injection.syntax.code.expression import is_written_text, passes
+from agentops.injection.syntax.code.known_calls import CONSTANT_CALLS, FORMATS, WRAPPERS, filter_of
+from agentops.injection.syntax.code.lists import glue
+from agentops.injection.syntax.code.tokens import Chunk, Node, cut
+from agentops.injection.syntax.code.tree import Nodes, fixed, inside, is_op
+from agentops.injection.syntax.code.value import Part, Ref, Value, filtered
+from agentops.injection.template import Assigned
+
+if TYPE_CHECKING:
+    from agentops.injection.syntax.code.values import Values
+
+_BUILDERS = frozenset(("new StringBuilder", "new StringBuffer", "new ArrayList", "new StringJoiner"))
+
+
+class Calls:
+    """Reads calls with one file's values."""
+
+    def __init__(self, values: Values) -> None:
+        self._values = values
+
+    def of(self, path: str, arguments: Node, nodes: Nodes) -> State:
+        """The call of `path`; `nodes` are the expression up to its arguments."""
+        args = inside(arguments)
+        last = path.rsplit(".", 1)[-1]
+        if path in CONSTANT_CALLS or path.startswith("new Date"):
+            own = Assigned(Kind.CONSTANT, "it is the program's own value")
+            return _of(Ref(f"{last.removeprefix('new ')}()", nodes[0].start, nodes[-1].end, assigned=own))
+        if path in FORMATS and args:
+            first = 1 if path in ("fmt.Fprintf", "fmt.Fprint", "fmt.Fprintln") else 0
+            if last in ("Sprint", "Sprintln", "Fprint", "Fprintln"):
+                return State(value=self._values.joined(args[first:]))
+            if not args[first:]:
+                return State(value=Value())
+            return State(value=self.printed(self._values.of(args[first]), args[first + 1 :]))
+        if path in WRAPPERS and args:
+            return self._wrapped(path, args)
+        if path in _BUILDERS:
+            return State(value=self._values.joined(args))
+        if args and (found := filter_of(last)):
+            return State(value=filtered(self._values.of(args[0]), found))
+        if args and not path.startswith("new "):
+            value = self._values.of(args[0])
+            kept = value.says and len(value.parts) < 400 and is_written_text(args[0])
+            if kept or (passes(last) and value.refs):
+                return State(value=value)
+        given = self._given_back(path, args, nodes)
+        return (
+            State(value=given) if given is not None else _of(self._values.ref(f"{path.removeprefix('new ')}()", nodes))
+        )
+
+    def _given_back(self, path: str, args: list[list[Node]], nodes: Nodes) -> Value | None:
+        """The text that an arrow function of this file gives back."""
+        definition = self._values.scope.definition(path, nodes[0].start) if not args else None
+        if definition is None or not any(is_op(n, "=>") for n in definition.nodes):
+            return None
+        value = self._values.locals.defined(definition, nodes[0].start)
+        return value if value.says else None
+
+    def _wrapped(self, path: str, args: list[list[Node]]) -> State:
+        how = WRAPPERS[path]
+        if how == "join" and len(args) >= 2:
+            return State(value=self._join(path, args))
+        if how == "replace" and len(args) >= 3 and (mark := fixed(args[1][0])):
+            return State(value=self.replaced(self._values.of(args[0]), mark, args[2]))
+        if how == "list":
+            return State(elements=list(args))
+        value = self._values.of(args[0])
+        return State(value=filtered(value, how) if how else value)
+
+    def _join(self, path: str, args: list[list[Node]]) -> Value:
+        """`strings.Join(list, between)` of Go, `String.join(between, list)` of Java."""
+        first = path == "strings.Join"
+        listed, between = (args[0], glue(args[1])) if first else (args[1], glue(args[0]))
+        if len(args) > 2 and not first:
+            return self._values.joined(args[1:], between)
+        state, _ = self._values.chains.primary(listed)
+        if state.elements is None and state.path and len(listed) == 1:
+            state = self._values.lists.local(state, listed)
+        if state.elements is not None:
+            return self._values.joined(state.elements, between)
+        return self._values.of(listed)
+
+    def printed(self, value: Value, args: Sequence[Nodes]) -> Value:
+        """The format with its verbs filled by the arguments."""
+        values = [list(self._values.one(arg)) for arg in args[:400]]
+        done: list[Part] = []
+        for part in printf.fill(value.parts, values):
+            if isinstance(part, printf.Verb):
+                done.append(Ref(part.name, part.start, part.end, part.filters))
+            elif isinstance(part, list):
+                done += part
+            else:
+                done.append(part)
+        out = Value(done, value.formatted | {"printf"})
+        self._values.check(out)
+        return out
+
+    def replaced(self, value: Value, mark: str, by: Nodes) -> Value:
+        """The text with every `mark` in its fixed texts as the value of `by`."""
+        new = self._values.one(by)
+        self._values.check(value)
+        if not any(c.isalnum() for c in mark) or len(mark) < 2:
+            return value  # escapes or tidies, fills nothing
+        if not any(isinstance(p, Chunk) and mark in p.text for p in value.parts):
+            return value
+        parts: list[Part] = []
+        for part in value.parts:
+            if isinstance(part, Ref) or mark not in part.text:
+                parts.append(part)
+                continue
+            at = 0
+            while (found := part.text.find(mark, at)) >= 0:
+                parts.append(cut(part, at, found))
+                place = part.place(found)
+                parts += [replace(n, start=place, end=place + len(mark)) if isinstance(n, Ref) else n for n in new]
+                at = found + len(mark)
+            parts.append(cut(part, at, len(part.text)))
+            self._values.check(Value(parts))
+        return Value([p for p in parts if isinstance(p, Ref) or p.text], value.formatted | {"replace"})
+
+
+def _of(ref: Ref) -> State:
+    return State(value=Value([ref]))

@@ -1,0 +1,210 @@
+"""Finds the prompts of a source file: messages that belong together, calls of models, and texts that are prompts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agentops.injection.source import Source
+from agentops.injection.syntax.code import names, prompts
+from agentops.injection.syntax.code.chat import Chat
+from agentops.injection.syntax.code.collect import Collector
+from agentops.injection.syntax.code.context import Context
+from agentops.injection.syntax.code.emit import MAX_PROMPTS, Emitter, Found
+from agentops.injection.syntax.code.lex import Lexer
+from agentops.injection.syntax.code.messages import Messages, Spoken
+from agentops.injection.syntax.code.options import Options
+from agentops.injection.syntax.code.tokens import Chunk, Dialect, Node
+from agentops.injection.syntax.code.tree import (
+    MAX_DEPTH,
+    Nodes,
+    assignment,
+    build,
+    dotted,
+    is_group,
+    is_op,
+    items,
+    key,
+)  # fmt: skip
+from agentops.injection.syntax.code.value import Value
+from agentops.injection.syntax.code.values import Values
+from agentops.injection.template import Template, TemplateError, TemplateKind
+from agentops.model.finding import Location
+
+
+class Finder:
+    """Finds the prompts of one file. Language modules add finds of their own before `templates`."""
+
+    def __init__(self, source: Source, dialect: Dialect, *, verbs: bool, dollars: bool) -> None:
+        self.source, self.dialect = source, dialect
+        self.verbs, self.dollars = verbs, dollars
+        self.tree = build(Lexer(source, dialect).run())
+        collector = Collector(types_first=dialect.name == "java")
+        scope = collector.run(self.tree, len(source.text))
+        if dialect.name == "go":
+            collector.go_range(self.tree)
+        self.values = Values(source, scope)
+        self.messages = Messages(source, self.values)
+        self.found: list[Found] = []
+        self.fills: dict[str, Nodes] = {}
+        self._chat, self._options = Chat(self), Options(self)
+
+    def templates(self) -> tuple[Template, ...]:
+        """The templates of what has been found."""
+        emitter = Emitter(self.source, self.dialect, self.fills, verbs=self.verbs, dollars=self.dollars)
+        return emitter.templates(self.found)
+
+    def add(self, one: Found) -> None:
+        """Keep a find. Raises TemplateError for far too many."""
+        if len(self.found) >= MAX_PROMPTS:
+            line, column = self.source.lines.place(one.at)
+            raise TemplateError(
+                Location(self.source.path, line, column), f"more than {MAX_PROMPTS} texts that may be prompts",
+                hint="add the file to prompts.exclude if it is generated or a list of data",
+            )  # fmt: skip
+        self.found.append(one)
+
+    def walk(self) -> None:
+        """Look at the whole file."""
+        self._walk(self.tree, Context(), lines=True, depth=0)
+
+    def _walk(self, nodes: Nodes, around: Context, *, lines: bool, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            return
+        for item in items(nodes, lines=lines):
+            self._item(item, around, depth)
+
+    def _item(self, item: list[Node], around: Context, depth: int) -> None:
+        expression: Nodes = item
+        context = around
+        name = key(item)
+        found: tuple[int, str] | None = None
+        if item[0].text in ("import", "package", "throw", "assert") or (
+            item[0].text == "export" and "from" in [n.text for n in item]
+        ):
+            return
+        if name is not None and len(item) > 2:
+            context = replace(around, names=(name, *around.names)[:5])
+            expression = item[2:]
+        elif (found := assignment(item)) is not None:
+            target = [n.text for n in item[: found[0]] if n.kind == "name" and n.text not in ("const", "let")]
+            colon = next((i for i, n in enumerate(item[: found[0]]) if is_op(n, ":")), None)
+            if colon:
+                target = [n.text for n in item[:colon] if n.kind == "name"]
+            if self.dialect.name == "go" and item[0].text in ("var", "const") and len(target) > 1:
+                target = target[1:2]
+            context = replace(around, names=(target[-1], *around.names)[:5] if target else around.names, call="")
+            expression = item[found[0] + 1 :]
+        elif item[0].text == "return":
+            context = replace(around, names=(around.function, *around.names)[:5])
+            expression = item[1:]
+        elif (header := _header(item)) is not None:
+            context = Context((header,), "", header)
+        if expression:
+            self._expression(expression, context, depth)
+            if found is not None or item[0].text == "return":
+                self._grown(expression, context)
+
+    def _grown(self, nodes: Nodes, context: Context) -> None:
+        """A text that is put together piece by piece: the local that is added to, as it is in the end."""
+        name = context.name
+        one = self.values.scope.defined_by(name, nodes)
+        if one is not None and self.values.scope.changes(one, one.end):
+            self._text(self.values.locals.defined(one, one.end), nodes, context, inlined=True)
+
+    def _expression(self, nodes: Nodes, context: Context, depth: int) -> None:
+        if any(n.kind == "str" for n in nodes) or any(n.kind == "group" for n in nodes):
+            self._consider(nodes, context)
+        self._chat.chain(nodes, context)
+        for at, node in enumerate(nodes):
+            if node.kind != "group":
+                continue
+            inner = context
+            if node.text == "(" and at:
+                path, begin = dotted(nodes, at)
+                if path and path not in names.KEYWORDS:
+                    new = "new " if begin and nodes[begin - 1].text == "new" else ""
+                    inner = replace(context, call=new + path)
+            elif node.text == "{":
+                arrow = at and is_op(nodes[at - 1], "=>", "->")
+                function = context.names[0] if arrow and context.names else context.function
+                body = at and (arrow or is_group(nodes[at - 1], "("))
+                inner = replace(context, call="" if body else context.call, function=function)
+            if node.text == "{":
+                self._options.of(node, inner)
+            self._chat.group(node, inner, nodes[max(at - 8, 0) : at])
+            self._walk(node.kids, inner, lines=node.text == "{", depth=depth + 1)
+
+    def _consider(self, nodes: Nodes, context: Context) -> None:
+        """The expression as a text that is a prompt by its name or by what it says."""
+        if prompts.silent_call(context.call) or (nodes[0].kind == "name" and nodes[0].text in names.UNTOLD):
+            return
+        if not _may_be_text(nodes):
+            return
+        value = self.values.of(nodes)
+        inlined = any(isinstance(p, Chunk) and not nodes[0].start <= p.start <= nodes[-1].end for p in value.parts)
+        self._text(value, nodes, context, inlined=inlined)
+
+    def _text(self, value: Value, nodes: Nodes, context: Context, *, inlined: bool) -> None:
+        if not value.says:
+            return
+        # The last call's own name says something too: `renderPrompt("...")`.
+        called = [*context.names]
+        call = context.called
+        called += [call] if call else []
+        known = [n for p in value.parts if isinstance(p, Chunk) and (n := self.values.locals.named.get(p.start))][:3]
+        called = [*(n for n in known if prompts.is_strong(n)), *called, *known]
+        text = "".join(p.text if isinstance(p, Chunk) else " x " for p in value.parts)
+        if call in names.TOOL_CALLS and self._tool(nodes, value, context, text):
+            return
+        told = call in names.TEXT_CALLS and (len(text.split()) > 2 or "{" in text)
+        if not told and not prompts.is_prompt(text, called, filled=bool(value.refs)):
+            return
+        rank = 4 if inlined or value.formatted else 5
+        role = prompts.role_of_name(called)
+        spoken = Spoken(role, value, "template" if told else "")
+        self.add(Found([spoken], nodes[0].start, context.name, rank if not told else 3))
+
+    def _tool(self, nodes: Nodes, value: Value, context: Context, text: str) -> bool:
+        if len(text.split()) >= 4:
+            self.add(Found([Spoken(None, value)], nodes[0].start, context.call, 2, TemplateKind.TOOL))
+        return True
+
+
+def _header(item: Nodes) -> str | None:
+    """The name of the function that the item declares: a name, parentheses, and a block behind them."""
+    arrow = any(is_op(n, "=>") for n in item)
+    for at in range(1, len(item)):
+        named = is_group(item[at], "(") and item[at - 1].kind == "name" and item[at - 1].text not in names.KEYWORDS
+        if named and not arrow and any(is_group(n, "{") for n in item[at + 1 :]):
+            return item[at - 1].text
+        if is_group(item[at], "{") and item[0].text in ("class", "interface", "object", "enum", "struct"):
+            return None
+    return None
+
+
+def _may_be_text(nodes: Nodes) -> bool:
+    """Whether the expression can be a text: it holds one, is one name, or a chain that ends in a join."""
+    if any(n.kind == "str" for n in nodes):
+        return not any(
+            is_group(n, "{") and not is_op(nodes[max(at - 1, 0)], "=>")
+            for at, n in enumerate(nodes[:-1])
+            if n.text == "{"
+        )
+    return any(
+        n.kind == "name"
+        and n.text
+        in (
+            "join",
+            "Join",
+            "Sprintf",
+            "format",
+            "toString",
+            "String",
+            "append",
+            "formatted",
+            "replace",
+            "replaceAll",
+            "ReplaceAll",
+        )
+        for n in nodes
+    ) or (len(nodes) <= 3 and is_group(nodes[-1], "(") and bool(nodes[-1].kids))

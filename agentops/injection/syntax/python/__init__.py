@@ -1,0 +1,15 @@
+"""Prompts in Python source, read from its tree and never run.
+
+The way of the data, each step a module:
+
+    entry     the file's text -> `pysource`: tree, scopes, the parts of each text it builds
+    find      walks the tree and takes what is a prompt: by its place, its name (`words`), its wording
+      calls       calls that take prompts: template classes, agents, clients of model APIs
+      messages    dicts, tuples and classes that are chat messages, and the lists of them
+      signatures  DSPy, and decorators that make a function's docstring or argument the prompt
+      tools       what is said to a model about a tool
+    found     a find: turns of parts; `settle` drops those that are parts of another
+    spans     parts -> Text and Hole at their places in the file
+      origin      what a value is called and what it went through; `sources`: who wrote it
+    flows, appended   notes on what becomes of the answer, and on text put behind a fixed prompt
+"""

@@ -1,0 +1,81 @@
+"""Prompts in Python source, read from its tree and never run: strings, messages, calls, tools."""
+
+from __future__ import annotations
+
+from agentops.injection.source import Source
+from agentops.injection.syntax.python import flows, sources
+from agentops.injection.syntax.python.appended import appended
+from agentops.injection.syntax.python.calls import Calls
+from agentops.injection.syntax.python.find import Finder
+from agentops.injection.syntax.python.found import Found, settle
+from agentops.injection.syntax.python.messages import Messages
+from agentops.injection.syntax.python.origin import Origins
+from agentops.injection.syntax.python.spans import Writer
+from agentops.injection.syntax.python.words import names_template
+from agentops.injection.template import Hole, Message, Note, Span, Template, TemplateError
+from agentops.model.finding import Location
+from agentops.pysource.parse import Parsed, SourceError
+from agentops.pysource.parse import parse as parse_source
+from agentops.pysource.parts import Reader
+from agentops.pysource.scopes import Scope, scopes
+
+_HINT = "mend the source, or add the file to prompts.exclude"
+
+
+def parse(source: Source) -> tuple[Template, ...]:
+    """The file's prompts in order, none where it holds none. Raises TemplateError for text that is no Python."""
+    try:
+        return _read(source, parse_source(source.text))
+    except SourceError as error:
+        where = Location(source.path, error.line, error.column)
+        raise TemplateError(where, f"it cannot be read as Python: {error.problem}", hint=_HINT) from None
+    except RecursionError:
+        raise TemplateError(Location(source.path, 1, 1), "it is nested too deeply to be read", hint=_HINT) from None
+
+
+def _read(source: Source, parsed: Parsed) -> tuple[Template, ...]:
+    names = scopes(parsed.tree)
+    reader = Reader(parsed, names)
+    origins = Origins(reader, sources.enums(parsed.tree))
+    messages = Messages(reader, source)
+    calls = Calls(reader, messages, origins, source.path)
+    found = settle(Finder(reader, names, messages, calls).run(parsed.tree))
+    answers: dict[Scope, tuple[Note, ...]] = {}
+    templates = []
+    for one in found:
+        template = _template(source, one, origins, _answers(one.scope, source.path, answers))
+        if template is not None:
+            templates.append(template)
+    return tuple(templates)
+
+
+def _answers(scope: Scope, path: str, known: dict[Scope, tuple[Note, ...]]) -> tuple[Note, ...]:
+    if scope not in known:
+        known[scope] = flows.notes(scope.function, path) if scope.function is not None else ()
+    return known[scope]
+
+
+def _template(source: Source, found: Found, origins: Origins, answers: tuple[Note, ...]) -> Template | None:
+    writer = Writer(source, origins, later=names_template(found.name))
+    messages = tuple(m for m in (Message(role, writer.spans(parts)) for role, parts in found.turns) if _says(m.spans))
+    if not messages:
+        return None
+    line, _ = source.lines.place(found.start)
+    more = appended(source, found, origins)
+    return Template(
+        path=source.path,
+        syntax="python",
+        messages=messages,
+        types=writer.types,
+        line=line,
+        name=found.name,
+        kind=found.kind,
+        descriptions=found.descriptions,
+        assigned={**writer.assigned, **found.assigned},
+        declared=found.declared,
+        notes=(*found.notes, *writer.notes, *more, *answers),
+    )
+
+
+def _says(spans: tuple[Span, ...]) -> bool:
+    return any(isinstance(s, Hole) or s.text.strip() for s in spans)

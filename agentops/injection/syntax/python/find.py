@@ -1,0 +1,261 @@
+"""Walks a Python file and finds its prompts: by where they stand, by what they are called, by how they read."""
+
+from __future__ import annotations
+
+import ast
+
+from agentops.injection.syntax.python import tools
+from agentops.injection.syntax.python.calls import Calls, is_silent
+from agentops.injection.syntax.python.found import Found
+from agentops.injection.syntax.python.messages import Messages
+from agentops.injection.syntax.python.words import gives_orders, names_prompt, reads_as_prompt, role_of
+from agentops.pysource.parts import Reader
+from agentops.pysource.scopes import FunctionNode, How, Scope, Scopes, bodies, dotted, place
+from agentops.pysource.texts import Frame, Literal, Parts
+
+_MAX_FOUND = 20_000
+
+
+class Finder:
+    """Gathers the finds of one file."""
+
+    def __init__(self, reader: Reader, scopes: Scopes, messages: Messages, calls: Calls) -> None:
+        self._reader, self._scopes, self._messages, self._calls = reader, scopes, messages, calls
+        self.found: list[Found] = []
+        self._groups: dict[tuple[int, str], Found] = {}
+        self._folded: set[tuple[int, str]] = set()
+
+    def run(self, tree: ast.Module) -> list[Found]:
+        """All finds, those that are parts of others included. Raises RecursionError."""
+        self._block(tree.body, self._scopes.module, "")
+        return [*self.found, *self._groups.values()]
+
+    def _block(self, body: list[ast.stmt], scope: Scope, role: str) -> None:
+        for number, statement in enumerate(body):
+            if number == 0 and _is_docstring(statement):
+                continue
+            if len(self.found) > _MAX_FOUND:
+                return
+            self._statement(statement, scope, role)
+
+    def _statement(self, node: ast.stmt, scope: Scope, role: str) -> None:
+        frame = Frame(scope, place(node), self._scopes.branches.get(node, ()))
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                self._function(node, scope)
+            case ast.ClassDef():
+                inner = self._scopes.by_node[node]
+                if (one := tools.signature(self._reader, node, Frame(inner))) is not None:
+                    self.found.append(one)
+                else:
+                    self._block(node.body, inner, "")
+            case ast.Assign(targets=targets, value=value):
+                self._assigned(targets[0], value, frame)
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                self._assigned(target, value, frame)
+            case ast.AugAssign(target=target, value=value):
+                self._assigned(target, value, frame)
+            case ast.Return(value=ast.expr() as value):
+                function = scope.function
+                self._expression(value, function.name if function else "", frame, role=role)
+            case ast.Expr(value=value):
+                self._expression(value, "", frame)
+            case ast.Raise() | ast.Assert() | ast.Import() | ast.ImportFrom():
+                pass
+            case _:
+                for child in ast.iter_child_nodes(node):
+                    if isinstance(child, ast.expr):
+                        self._expression(child, "", frame)
+                    elif isinstance(child, ast.withitem):
+                        self._expression(child.context_expr, "", frame)
+                for body in bodies(node):
+                    self._block(body, scope, role)
+
+    def _function(self, node: FunctionNode, scope: Scope) -> None:
+        inner = self._scopes.by_node[node]
+        said = tools.decorated_as(node)
+        if said == "tool" and (one := tools.tool_function(self._reader, node, Frame(scope))) is not None:
+            self.found.append(one)
+        for name, value in inner.defaults.items():
+            self._expression(value, name, Frame(scope, place(node)))
+        self._block(node.body, inner, "system" if said == "system" else "")
+
+    def _assigned(self, target: ast.expr, value: ast.expr, frame: Frame) -> None:
+        name = _target_name(target)
+        self._expression(value, name, frame)
+        key = (id(frame.scope), dotted(target))
+        owner = frame.scope.owner(key[1]) if key[1] else None
+        if owner is None or key in self._folded or len(owner.bindings.get(key[1], ())) < 2:
+            return
+        # A text that is put together over several statements is one prompt.
+        self._folded.add(key)
+        if any(b.how is How.ADDED or b.branch for b in owner.bindings[key[1]]):
+            whole = Frame(frame.scope, depth=1)
+            parts = self._reader.text(target, whole)  # the target names what it holds at the end
+            self._offer(target, name, parts, frame, within=(0, 0))
+
+    def _expression(self, expr: ast.expr, name: str, frame: Frame, *, role: str = "") -> None:
+        match expr:
+            case ast.Dict():
+                self._dict(expr, name, frame)
+            case ast.List() | ast.Tuple():
+                if not self._list(expr, name, frame):
+                    for element in expr.elts:
+                        self._expression(element, name, frame, role=role)
+            case ast.Call():
+                self._call(expr, name, frame, role=role)
+            case ast.Constant(value=str()) | ast.JoinedStr() | ast.BinOp() | ast.IfExp() | ast.BoolOp():
+                self._text(expr, name, frame, role=role)
+            case ast.ListComp() | ast.GeneratorExp():
+                if not self._list(expr, name, frame):
+                    self._expression(expr.elt, name, frame)
+            case ast.Constant() | ast.Name() | ast.Attribute() | ast.Compare():
+                pass
+            case _:
+                for child in ast.iter_child_nodes(expr):
+                    if isinstance(child, ast.expr):
+                        self._expression(child, name, frame, role=role)
+
+    def _dict(self, expr: ast.Dict, name: str, frame: Frame) -> None:
+        if tools.is_tool(expr):
+            self.found.append(tools.tool_dict(self._reader, expr, frame))
+            return
+        one = self._list(ast.copy_location(ast.List([expr], ast.Load()), expr), name, frame)
+        if one:
+            return
+        for key, value in zip(expr.keys, expr.values, strict=True):
+            word = key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else ""
+            inner = word if names_prompt(word) else f"{name}_{word}" if names_prompt(name) and word else word
+            if word in ("description", "title", "name", "help", "url", "path"):
+                continue
+            self._expression(value, inner, frame)
+
+    def _list(self, expr: ast.expr, name: str, frame: Frame) -> bool:
+        """Take the messages in the list, if there are any."""
+        span = self._reader.parsed.span(expr)
+        found = Found(name, span[0], span, [], frame.scope, placed=True)
+        turns = self._messages.turns(expr, frame, found.notes)
+        if not turns or not any(parts for _, parts in turns):
+            return False
+        if name and frame.scope.added.get(name):
+            self._group(name, frame)
+            return True
+        found.turns = turns
+        self.found.append(found)
+        return True
+
+    def _group(self, name: str, frame: Frame) -> None:
+        key = (id(frame.scope), name)
+        if key in self._groups:
+            return
+        found = Found(name, 0, (0, 0), [], frame.scope, placed=True)
+        found.turns = self._messages.group(name, frame, found.notes)
+        starts = [p.start for p in found.parts]
+        found.start = min(starts, default=self._reader.parsed.offset(*frame.at))
+        found.within = (found.start, max(starts, default=found.start) + 1)
+        self._groups[key] = found
+
+    def _call(self, expr: ast.Call, name: str, frame: Frame, *, role: str) -> None:
+        if is_silent(expr):
+            return
+        func = expr.func
+        if isinstance(func, ast.Attribute) and func.attr in ("append", "insert", "extend") and expr.args:
+            target = dotted(func.value)
+            sought = expr.args[-1]
+            if target and (
+                self._messages.turn(sought, frame, []) or self._messages.turns(sought, frame, [])
+            ):  # fmt: skip
+                self._group(target, frame)
+                return
+        found = self._calls.read(expr, frame, name)
+        if found is not None:
+            self.found.append(found)
+            listed = self._calls.group_of(expr)
+            if listed:
+                self._groups.pop((id(frame.scope), listed), None)
+                self._drop_list(listed, frame)
+            return
+        if isinstance(func, ast.Attribute | ast.Name) and self._text(expr, name, frame, role=role):
+            return
+        for one in expr.args:
+            self._expression(one, name, frame)
+        for keyword in expr.keywords:
+            if keyword.arg not in ("description", "help", "title", "docstring", "doc", "desc"):
+                self._expression(keyword.value, keyword.arg or name, frame)
+        if isinstance(func, ast.Attribute):
+            self._expression(func.value, name, frame)
+
+    def _drop_list(self, name: str, frame: Frame) -> None:
+        """The list goes out with the call, and is not one prompt more."""
+        self.found = [
+            f for f in self.found if not (f.name == name and f.scope is frame.scope and f.placed and len(f.turns) > 0
+                                          and f.within[1] <= self._reader.parsed.offset(*frame.at))
+        ]  # fmt: skip
+
+    def _text(self, expr: ast.expr, name: str, frame: Frame, *, role: str) -> bool:
+        parts = self._reader.text(expr, frame)
+        if parts is not None:
+            return self._offer(expr, name, parts, frame, within=self._reader.parsed.span(expr), role=role)
+        if isinstance(expr, ast.BinOp) and isinstance(expr.op, ast.Add) and names_prompt(name):
+            return self._values(expr, name, frame)
+        if not isinstance(expr, ast.Call):
+            for child in ast.iter_child_nodes(expr):
+                if isinstance(child, ast.expr):
+                    self._expression(child, name, frame, role=role)
+        return False
+
+    def _values(self, expr: ast.BinOp, name: str, frame: Frame) -> bool:
+        """A prompt of which no word stands here: a file's text and what is put behind it."""
+        parts = (*self._reader.pieces(expr.left, frame), *self._reader.pieces(expr.right, frame))
+        start, end = self._reader.parsed.span(expr)
+        self.found.append(Found(name, start, (start, end), [(role_of(name), parts)], frame.scope))
+        return True
+
+    def _offer(
+        self,
+        expr: ast.expr,
+        name: str,
+        parts: Parts | None,
+        frame: Frame,
+        *,
+        within: tuple[int, int],
+        role: str = "",
+    ) -> bool:
+        """Take the text if it is a prompt."""
+        if parts is None:
+            return False
+        said = "".join(p.text for p in parts if isinstance(p, Literal))
+        named = names_prompt(name)
+        if not (bool(role) and gives_some(said)) and not reads_as_prompt(said, named=named) and not (
+            _in_prompt_maker(frame) and gives_orders(said)
+        ):  # fmt: skip
+            return False
+        start = self._reader.parsed.span(expr)[0]
+        self.found.append(Found(name, start, within, [(role or role_of(name), parts)], frame.scope))
+        return True
+
+
+def gives_some(text: str) -> bool:
+    """Whether there are words at all."""
+    return any(c.isalpha() for c in text)
+
+
+def _in_prompt_maker(frame: Frame) -> bool:
+    function = frame.scope.function
+    return function is not None and names_prompt(function.name)
+
+
+def _target_name(target: ast.expr) -> str:
+    if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+        return str(target.slice.value)
+    if isinstance(target, ast.Attribute):
+        return dotted(target) or target.attr
+    return dotted(target)
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Expr(value=ast.Constant(value=str())):
+            return True
+        case _:
+            return False
