@@ -93,6 +93,7 @@ class Calls:
 
     def printed(self, value: Value, args: Sequence[Nodes]) -> Value:
         """The format with its verbs filled by the arguments."""
+        self._values.read_through(value)
         values = [list(self._values.one(arg)) for arg in args[:400]]
         done: list[Part] = []
         for part in printf.fill(value.parts, values):
@@ -109,7 +110,7 @@ class Calls:
     def replaced(self, value: Value, mark: str, by: Nodes) -> Value:
         """The text with every `mark` in its fixed texts as the value of `by`."""
         new = self._values.one(by)
-        self._values.check(value)
+        self._values.read_through(value)
         if not any(c.isalnum() for c in mark) or len(mark) < 2:
             return value  # escapes or tidies, fills nothing
         if not any(isinstance(p, Chunk) and mark in p.text for p in value.parts):

@@ -26,15 +26,13 @@ class Chat:
 
     def group(self, group: Node, context: Context, before: Nodes) -> None:
         """Messages that stand in one list, object or call."""
-        if group.text == "{":
-            self._options(group, context)
         listed = inside(group)
-        self._fills(context.call.rsplit(".", 1)[-1], group, listed)
+        self._fills(context.called, group, listed)
         if group.text == "{":
             self._builder(listed, group, context)
         if len(listed) > 400 or (group.text == "{" and not _is_list(before)):
             return
-        call = context.call.rsplit(".", 1)[-1]
+        call = context.called
         if call in ("push", "append", "add") and group.text == "(" and len(listed) <= 2:
             spoken = self._finder.messages.within(listed[-1:])
             rank = 3
@@ -93,7 +91,7 @@ class Chat:
             spoken.append(self._lambda(role, nodes[at + 1]))
         spoken = [s for s in spoken if s.value.parts]
         if any(s.value.says for s in spoken):
-            self._finder.add(Found(spoken, nodes[0].start, context.function or (context.name), 1))
+            self._finder.add(Found(spoken, nodes[0].start, context.function or context.name, 1))
 
     def _lambda(self, role: str, arguments: Node) -> Spoken:
         kids = arguments.kids

@@ -30,6 +30,8 @@ from agentops.injection.syntax.code.values import Values
 from agentops.injection.template import Template, TemplateError, TemplateKind
 from agentops.model.finding import Location
 
+_HEAD = 20_000
+
 
 class Finder:
     """Finds the prompts of one file. Language modules add finds of their own before `templates`."""
@@ -106,8 +108,7 @@ class Finder:
 
     def _grown(self, nodes: Nodes, context: Context) -> None:
         """A text that is put together piece by piece: the local that is added to, as it is in the end."""
-        name = context.name
-        one = self.values.scope.defined_by(name, nodes)
+        one = self.values.scope.defined_by(context.name, nodes)
         if one is not None and self.values.scope.changes(one, one.end):
             self._text(self.values.locals.defined(one, one.end), nodes, context, inlined=True)
 
@@ -126,10 +127,9 @@ class Finder:
                     inner = replace(context, call=new + path)
             elif node.text == "{":
                 arrow = at and is_op(nodes[at - 1], "=>", "->")
-                function = context.names[0] if arrow and context.names else context.function
+                function = (context.name if arrow else "") or context.function
                 body = at and (arrow or is_group(nodes[at - 1], "("))
                 inner = replace(context, call="" if body else context.call, function=function)
-            if node.text == "{":
                 self._options.of(node, inner)
             self._chat.group(node, inner, nodes[max(at - 8, 0) : at])
             self._walk(node.kids, inner, lines=node.text == "{", depth=depth + 1)
@@ -148,12 +148,11 @@ class Finder:
         if not value.says:
             return
         # The last call's own name says something too: `renderPrompt("...")`.
-        called = [*context.names]
         call = context.called
-        called += [call] if call else []
+        called = [*context.names, call] if call else [*context.names]
         known = [n for p in value.parts if isinstance(p, Chunk) and (n := self.values.locals.named.get(p.start))][:3]
         called = [*(n for n in known if prompts.is_strong(n)), *called, *known]
-        text = "".join(p.text if isinstance(p, Chunk) else " x " for p in value.parts)
+        text = _head(value)
         if call in names.TOOL_CALLS and self._tool(nodes, value, context, text):
             return
         told = call in names.TEXT_CALLS and (len(text.split()) > 2 or "{" in text)
@@ -170,41 +169,42 @@ class Finder:
         return True
 
 
+_MAKES_TEXT = frozenset((
+    "join", "Join", "Sprintf", "format", "toString", "String", "append", "formatted", "replace", "replaceAll",
+    "ReplaceAll",
+))  # fmt: skip
+_TYPES = frozenset(("class", "interface", "object", "enum", "struct"))
+
+
 def _header(item: Nodes) -> str | None:
     """The name of the function that the item declares: a name, parentheses, and a block behind them."""
-    arrow = any(is_op(n, "=>") for n in item)
-    for at in range(1, len(item)):
-        named = is_group(item[at], "(") and item[at - 1].kind == "name" and item[at - 1].text not in names.KEYWORDS
-        if named and not arrow and any(is_group(n, "{") for n in item[at + 1 :]):
+    if any(is_op(n, "=>") for n in item):
+        return None
+    last = next((at for at in range(len(item) - 1, -1, -1) if is_group(item[at], "{")), -1)
+    for at in range(1, last):
+        if is_group(item[at], "(") and item[at - 1].kind == "name" and item[at - 1].text not in names.KEYWORDS:
             return item[at - 1].text
-        if is_group(item[at], "{") and item[0].text in ("class", "interface", "object", "enum", "struct"):
+        if is_group(item[at], "{") and item[0].text in _TYPES:
             return None
     return None
 
 
 def _may_be_text(nodes: Nodes) -> bool:
-    """Whether the expression can be a text: it holds one, is one name, or a chain that ends in a join."""
+    """Whether the expression can be a text: it holds one, or is a call of what makes one."""
     if any(n.kind == "str" for n in nodes):
-        return not any(
-            is_group(n, "{") and not is_op(nodes[max(at - 1, 0)], "=>")
-            for at, n in enumerate(nodes[:-1])
-            if n.text == "{"
-        )
-    return any(
-        n.kind == "name"
-        and n.text
-        in (
-            "join",
-            "Join",
-            "Sprintf",
-            "format",
-            "toString",
-            "String",
-            "append",
-            "formatted",
-            "replace",
-            "replaceAll",
-            "ReplaceAll",
-        )
-        for n in nodes
-    ) or (len(nodes) <= 3 and is_group(nodes[-1], "(") and bool(nodes[-1].kids))
+        return not any(is_group(n, "{") and not is_op(nodes[max(at - 1, 0)], "=>") for at, n in enumerate(nodes[:-1]))
+    if any(n.kind == "name" and n.text in _MAKES_TEXT for n in nodes):
+        return True
+    return len(nodes) <= 3 and is_group(nodes[-1], "(") and bool(nodes[-1].kids)
+
+
+def _head(value: Value) -> str:
+    """The beginning of the text, with a word for each value: enough to tell what it is."""
+    text: list[str] = []
+    size = 0
+    for part in value.parts:
+        text.append(part.text[:_HEAD] if isinstance(part, Chunk) else " x ")
+        size += len(text[-1])
+        if size > _HEAD:
+            break
+    return "".join(text)

@@ -51,19 +51,19 @@ class Options:
             rest = self._finder.messages.of([Node("op", "...", group.start, group.start), *found[listed[0]]])
         spoken = [s for s in (*spoken, *rest) if s.value.parts]
         if any(s.value.says for s in spoken):
-            self._finder.add(Found(spoken, group.start, context.names[0] if context.names else call, 0))
+            self._finder.add(Found(spoken, group.start, context.name or call, 0))
 
     def _described(self, found: dict[str, list[Node]], context: Context) -> bool:
         """A tool's description: `{ name, description, inputSchema }`."""
         text = found.get("description") or found.get("Description")
-        call = context.call.rsplit(".", 1)[-1]
+        call = context.called
         if not text or not (any(k in found for k in names.SCHEMA_KEYS) or call in names.TOOL_CALLS):
             return False
         value = self._finder.values.of(text)
-        if value.says and sum(len(p.text.split()) for p in value.parts if isinstance(p, Chunk)) >= 4:
+        if value.says and value.words >= 4:
             name = fixed(found["name"][0]) if found.get("name") else None
             spoken = Spoken(None, value)
-            self._finder.add(Found([spoken], text[0].start, name or (context.name), 0, TemplateKind.TOOL))
+            self._finder.add(Found([spoken], text[0].start, name or context.name, 0, TemplateKind.TOOL))
         return True
 
 

@@ -83,7 +83,7 @@ def _annotation(finder: Finder, nodes: Nodes, at: int, pending: _Pending) -> int
         pending.at = nodes[at].start if pending.at < 0 else pending.at
     elif name in _TOOLS:
         value = _text(finder, arguments)
-        if value.says and sum(len(p.text.split()) for p in value.parts if isinstance(p, Chunk)) >= 4:
+        if value.says and value.words >= 4:
             finder.add(Found([Spoken(None, value, "none")], nodes[at].start, name, 0, TemplateKind.TOOL))
     return end + 1
 

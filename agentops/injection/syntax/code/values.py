@@ -26,6 +26,7 @@ from agentops.model.finding import Location
 DEEPEST = 16
 _MOST_PARTS = 4_000
 _MOST_WORK = 400_000
+_CHARACTERS = 100  # searched in about the time that one part takes
 
 
 class Values:
@@ -117,6 +118,12 @@ class Values:
         if len(value.parts) > _MOST_PARTS:
             raise self._refused(f"a text of more than {_MOST_PARTS} parts", start)
         self.spend(len(value.parts) if new is None else new, start)
+
+    def read_through(self, value: Value) -> None:
+        """Count a search through all of the value's text."""
+        if value.parts:
+            size = sum(len(p.text) for p in value.parts if isinstance(p, Chunk))
+            self.spend(len(value.parts) + size // _CHARACTERS, value.parts[0].start)
 
     def spend(self, work: int, at: int) -> None:
         """Count steps, so that no file takes more than its size warrants. Raises TemplateError for far too many."""
