@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from agentops.injection import frontmatter
+from agentops.injection import frontmatter, roles
 from agentops.injection.analysis import Analysis, FileError, TemplateResult
 from agentops.injection.files import Found, find, read, shown
 from agentops.injection.judging import judge_file
@@ -85,7 +86,8 @@ def _judged(source: Source, judge: Judge, included: Mapping[str, str]) -> tuple[
 
 def parse(source: Source) -> tuple[Template, ...]:
     """The file's templates: roles, text and holes. Raises TemplateError."""
-    return detect(source).parse(source)
+    templates = detect(source).parse(source)
+    return tuple(replace(t, messages=roles.by_tokens(t.messages)) for t in templates)
 
 
 def _folders(paths: Sequence[Path], root: Path) -> tuple[Path, ...]:

@@ -65,9 +65,12 @@ def container(path: tuple[str, ...]) -> tuple[Kind, str, str] | None:
 
 def named(path: tuple[str, ...]) -> tuple[Kind, str] | None:
     """The kind by the last part that says something, and that part."""
+    sent = next((p for p in path[:-1] if p in lexicon.OUTSIDE_OBJECTS), None)
+    if sent is not None and path[-1] not in lexicon.BOOKKEEPING:
+        return Kind.USER, sent
     for number in range(len(path) - 1, -1, -1):
         part, owners = path[number], path[:number]
-        own = any(p in lexicon.OWN_OBJECTS for p in owners)
+        own = any(p in lexicon.OWN_OBJECTS or p.split("_")[0] in lexicon.OWN_OBJECTS for p in owners)
         if part in lexicon.PLAIN and owners:
             if owners[-1] in lexicon.OWN_OBJECTS:
                 return Kind.CONSTANT, owners[-1]
@@ -77,7 +80,9 @@ def named(path: tuple[str, ...]) -> tuple[Kind, str] | None:
         kind = kind_of(part)
         if kind is not None and not (own and kind is Kind.MODEL):
             return kind, part
-    return None
+    # `item.text` of who knows what: the leaf is all that tells.
+    kind = kind_of(path[-1]) if len(path) > 1 else None
+    return (kind, path[-1]) if kind is not None else None
 
 
 @lru_cache(maxsize=20_000)
@@ -96,6 +101,8 @@ def kind_of(name: str) -> Kind | None:
     if len(words) > 1 and (words[0] in lexicon.CONSTANT_FIRST or _is_program_name(words)):
         return Kind.CONSTANT
     found = _by_ending(words)
+    if found is Kind.USER and len(words) > 1 and words[0] in lexicon.OWN_OBJECTS:
+        return Kind.CONSTANT  # `bot_display_name` is what the program calls itself
     if found is None and not name.isascii():
         return next((_ANYWHERE[kind] for piece, kind in lexicon_languages.ANYWHERE if piece in name), None)
     return found
@@ -143,6 +150,8 @@ def labelled(text: str) -> tuple[Kind, str] | None:
     said = words(_CAMEL.sub(" ", text[-120:]))[-6:]
     while said and said[-1] in _FILLERS:
         said.pop()
+    if said and said[-1].isdigit():
+        return None
     for number in (3, 2, 1):
         if number <= len(said) and (kind := kind_of("_".join(said[-number:]))) is not None:
             return kind, " ".join(said[-number:])

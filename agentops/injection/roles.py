@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from agentops.injection.roles_marks import MAX_MARKS, marks
+from agentops.injection.roles_marks import MAX_MARKS, has_tokens, marks
 from agentops.injection.template import Hole, Lines, Message, Span, TemplateError, Text, body
 from agentops.model.finding import Location
 
@@ -65,6 +65,20 @@ def split(spans: tuple[Span, ...], *, path: str, role: str | None) -> tuple[Mess
         speaker = mark.role or speaker
         pieces.append((mark.end, until, speaker))
     return tuple(m for m in _slice(spans, pieces) if _says_something(m))
+
+
+def by_tokens(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The messages with those of no role cut at a chat model's turn tokens, which count wherever the text stood.
+
+    Raises TemplateError for more messages than a prompt has.
+    """
+    cut: list[Message] = []
+    for message in messages:
+        if message.role is None and any(isinstance(s, Text) and has_tokens(s.text) for s in message.spans):
+            cut.extend(split(message.spans, path="", role=None))
+        else:
+            cut.append(message)
+    return tuple(cut)
 
 
 def _says_something(message: Message) -> bool:

@@ -66,11 +66,16 @@ def marks(text: str) -> tuple[Mark, ...]:
 
     Turn tokens win: beside them words are only text.
     """
-    if any(sign in text for sign in _SIGNS):
+    if has_tokens(text):
         found = _tokens(text)
         if any(m.role for m in found):
             return found
     return _sections(text) or _lines(text)
+
+
+def has_tokens(text: str) -> bool:
+    """Whether the text may hold turn tokens of a chat model."""
+    return any(sign in text for sign in _SIGNS)
 
 
 def _tokens(text: str) -> tuple[Mark, ...]:

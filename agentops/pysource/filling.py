@@ -177,7 +177,7 @@ def _cut(
     if not any(field for _, field, _ in pieces):
         plain = "".join(before for before, _, _ in pieces)
         return (replace(part, text=plain, settled=True),) if pieces else (part,)
-    positional, named = values
+    positional, named = _certain(values[0]), values[1]
     parts: list[Part] = []
     at = part.start
     for before, field, written in pieces:
@@ -246,9 +246,13 @@ def _access(value: ast.expr, rest: str) -> ast.expr:
 
 def _at(positional: list[ast.expr], number: str) -> ast.expr | None:
     index = int(number[:6])
-    if index < len(positional) and not any(isinstance(p, ast.Starred) for p in positional[: index + 1]):
-        return positional[index]
-    return None
+    return positional[index] if index < len(positional) else None
+
+
+def _certain(positional: list[ast.expr]) -> list[ast.expr]:
+    """The arguments before the first starred one: behind it nothing tells which is which."""
+    starred = next((n for n, p in enumerate(positional) if isinstance(p, ast.Starred)), len(positional))
+    return positional[:starred]
 
 
 def _keywords(call: ast.Call) -> dict[str, ast.expr]:

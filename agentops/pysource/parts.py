@@ -8,6 +8,7 @@ string.Template, str.replace, str.join, textwrap.dedent).
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left
 
 from agentops.pysource import filling, joining
 from agentops.pysource.fstrings import fields
@@ -20,6 +21,7 @@ _DEPTH = 24
 _MAX_PARTS = 60_000
 _MAX_LOOKED = 200_000
 _FEW = 8
+_MOST = 32
 _MAX_CHARACTERS = 4_000_000
 
 _SAME_TEXT = frozenset((
@@ -77,8 +79,8 @@ class Reader:
         found = self.text(expr, frame)
         return self._counted((Value(expr, *self.parsed.span(expr), frame),)) if found is None else found
 
-    def bindings(self, name: str, frame: Frame) -> tuple[Scope, list[Binding]] | None:
-        """The scope that binds the name and those of its bindings that come before the frame's place."""
+    def bindings(self, name: str, frame: Frame, *, most: int = _MOST) -> tuple[Scope, list[Binding]] | None:
+        """The scope that binds the name, and the last `most` of its bindings that come before the frame's place."""
         owner = frame.scope.owner(name)
         if owner is None and name.startswith("self."):
             # An attribute that no method sets is what the body of the class says.
@@ -88,12 +90,14 @@ class Reader:
         if owner is None or name in frame.loops:
             return None
         every = owner.bindings.get(name, [])
-        self._looked += len(every)
-        if self._looked > _MAX_LOOKED:
-            every = every[-_FEW:]
-        if owner is frame.scope and frame.at != LAST:
-            every = [b for b in every if b.at < frame.at and not _excludes(b.branch, frame.branch)]
-        return owner, every
+        here = owner is frame.scope and frame.at != LAST
+        end = bisect_left(every, frame.at, key=lambda b: b.at) if here else len(every)
+        self._looked += min(end, most)
+        first = max(end - (most if self._looked <= _MAX_LOOKED else _FEW), 0)
+        found = every[first:end]
+        if here and frame.branch:
+            found = [b for b in found if not (b.branch and _excludes(b.branch, frame.branch))]
+        return owner, found
 
     def _counted(self, parts: Parts) -> Parts:
         self._parts += len(parts)
@@ -206,7 +210,7 @@ class Reader:
 
     def _name(self, expr: ast.Name | ast.Attribute, frame: Frame) -> Parts | None:
         name = dotted(expr)
-        found = self.bindings(name, frame) if name else None
+        found = self.bindings(name, frame, most=_MAX_PARTS) if name else None
         if found is None:
             return None
         owner, bindings = found

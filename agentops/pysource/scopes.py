@@ -94,6 +94,12 @@ def scopes(tree: ast.Module) -> Scopes:
     top = Scope(tree)
     found = Scopes(top, {tree: top}, {})
     _Walk(found).block(tree.body, top, ())
+    for scope in found.by_node.values():
+        # What `try` tries is walked with its `finally`, before its handlers.
+        for bindings in scope.bindings.values():
+            bindings.sort(key=lambda b: b.at)
+        for added in scope.added.values():
+            added.sort(key=lambda a: a.at)
     return found
 
 

@@ -14,9 +14,10 @@ from agentops.injection.syntax.code.tokens import Chunk, Dialect, Embedded, Node
 from agentops.injection.template import TemplateError
 from agentops.model.finding import Location
 
-MAX_TOKENS = 100_000
+MAX_TOKENS = 200_000
 """More than a source file that people write; keeps what follows linear in a bearable way."""
 
+_LONGEST_REGEX = 1_000
 
 _PLAIN = re.compile(
     r"(?P<space>\s++)"
@@ -130,7 +131,7 @@ class Lexer:
         if char in "\"'`":
             return self._string(at, char)
         if char == "/" and self.dialect.regex and self._begins_value(nodes):
-            found = _REGEX.match(text, at)
+            found = _REGEX.match(text, at, at + _LONGEST_REGEX)
             if found is not None:
                 return found.end(), Node("regex", found[0], at, found.end())
         plain = _PLAIN.match(text, at)

@@ -83,13 +83,13 @@ class Finder:
     def _assigned(self, target: ast.expr, value: ast.expr, frame: Frame) -> None:
         name = _target_name(target)
         self._expression(value, name, frame)
-        key = (id(frame.scope), dotted(target))
-        owner = frame.scope.owner(key[1]) if key[1] else None
-        if owner is None or key in self._folded or len(owner.bindings.get(key[1], ())) < 2:
+        variable = dotted(target)
+        owner = frame.scope.owner(variable) if variable else None
+        if owner is None or (id(owner), variable) in self._folded or len(owner.bindings.get(variable, ())) < 2:
             return
         # A text that is put together over several statements is one prompt.
-        self._folded.add(key)
-        if any(b.how is How.ADDED or b.branch for b in owner.bindings[key[1]]):
+        self._folded.add((id(owner), variable))
+        if any(b.how is How.ADDED or b.branch for b in owner.bindings[variable]):
             whole = Frame(frame.scope, depth=1)
             parts = self._reader.text(target, whole)  # the target names what it holds at the end
             self._offer(target, name, parts, frame, within=(0, 0))

@@ -56,7 +56,8 @@ def settle(found: Iterable[Found]) -> list[Found]:
     for one in ranked:
         keys = _keys(one)
         own = {key for key, inside in keys if inside}
-        if one.placed or (own and not own <= (covered | seen)) or (not own and not {key for key, _ in keys} <= seen):
+        known = all(k in covered or k in seen for k in own) if own else all(key in seen for key, _ in keys)
+        if one.placed or not known:
             kept.append(one)
             seen |= {key for key, _ in keys}
     return sorted(kept, key=lambda f: f.start)

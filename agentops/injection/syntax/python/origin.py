@@ -54,6 +54,7 @@ class Origins:
 
     def __init__(self, reader: Reader, enums: frozenset[str]) -> None:
         self._reader, self._enums = reader, enums
+        self._known: dict[int, tuple[int, list[Origin]]] = {}
 
     def of(self, expr: ast.expr, frame: Frame, depth: int = 0) -> list[Origin]:
         """The sources of the expression, at least one; several where several go into it."""
@@ -122,6 +123,14 @@ class Origins:
         return self._bound(last, Frame(owner, last.at, last.branch), depth)
 
     def _bound(self, binding: Binding, frame: Frame, depth: int) -> list[Origin]:
+        depth_then, found = self._known.get(id(binding), (_DEPTH + 1, []))
+        # What was found with no less room to follow names holds still.
+        if depth_then > depth:
+            found = self._followed(binding, frame, depth)
+            self._known[id(binding)] = (depth, found)
+        return found
+
+    def _followed(self, binding: Binding, frame: Frame, depth: int) -> list[Origin]:
         name, value = binding.name, binding.value
         if binding.how is How.IMPORTED:
             return [Origin(name, assigned=sources.of_path(name))]

@@ -6,7 +6,7 @@ The names are those that agent frameworks and their users write; the wording is 
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import islice, pairwise
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -136,5 +136,6 @@ def gives_orders(text: str) -> bool:
 
 
 def _count(text: str) -> int:
-    """Words; scripts without spaces count every second character as one."""
-    return sum(1 for _ in _WORD.finditer(text)) + len(_WIDE_SCRIPT.findall(text)) // 2
+    """Words, no more than are asked for; scripts without spaces count every second character as one."""
+    wide = 0 if text.isascii() else len(_WIDE_SCRIPT.findall(text)) // 2
+    return sum(1 for _ in islice(_WORD.finditer(text), 2 * _MANY)) + wide
