@@ -67,6 +67,16 @@ def split(spans: tuple[Span, ...], *, path: str, role: str | None) -> tuple[Mess
     return tuple(m for m in _slice(spans, pieces) if _says_something(m))
 
 
+def valued(spans: tuple[Span, ...]) -> tuple[Hole, ...]:
+    """The holes that stand where a turn's role does, each name once."""
+    text, places = body(spans)
+    if not has_tokens(text):
+        return ()
+    found = {m.end for m in marks(text)[:MAX_MARKS] if m.dynamic}
+    holes = {h.name: h for at, h in reversed(places) if at in found}
+    return tuple(sorted(holes.values(), key=lambda h: h.offset))
+
+
 def by_tokens(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     """The messages with those of no role cut at a chat model's turn tokens, which count wherever the text stood.
 

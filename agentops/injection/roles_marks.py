@@ -28,6 +28,13 @@ _LINE = re.compile(
 )
 _HEADING = re.compile(r"^#{1,2}[ \t]{1,4}(system|developer|user|assistant)[ \t]{0,80}$", re.IGNORECASE | re.MULTILINE)
 _SECTION = re.compile(r"^#[ \t]{1,4}((?:distillation )?instruction|input|output)[ \t]{0,80}$", re.MULTILINE)
+_TAG_ROLES = {
+    "system": "system", "developer": "developer", "user": "user", "human": "user", "assistant": "assistant",
+    "system-msg": "system", "user-msg": "user", "human-msg": "user",
+    "ai-msg": "assistant", "assistant-msg": "assistant",
+    "system_prompt": "system", "user_prompt": "user", "system_message": "system", "user_message": "user",
+}  # fmt: skip
+_TAG = re.compile(rf"\s*+<({'|'.join(_TAG_ROLES)})>", re.IGNORECASE)
 # Vendors' chat formats. \x00 is a hole: a role that is a value.
 _TOKEN = re.compile(
     rf"<\|im_start\|>[ \t]{{0,4}}(?:({_TURNS})\b[ \t]{{0,4}}|(?=\x00))"
@@ -70,7 +77,7 @@ def marks(text: str) -> tuple[Mark, ...]:
         found = _tokens(text)
         if any(m.role for m in found):
             return found
-    return _sections(text) or _lines(text)
+    return _sections(text) or _tagged(text) or _lines(text)
 
 
 def has_tokens(text: str) -> bool:
@@ -102,6 +109,22 @@ def _sections(text: str) -> tuple[Mark, ...]:
     """`# instruction` and `# input`, where the file begins with one of them."""
     found = tuple(Mark(*m.span(), role_of(m[1])) for m in islice(_SECTION.finditer(text), MAX_MARKS + 1))
     return found if found and not text[: found[0].start].strip() else ()
+
+
+def _tagged(text: str) -> tuple[Mark, ...]:
+    """`<system>…</system><user>…</user>`, where nothing else stands in the file; tags within text are no roles."""
+    if text.lstrip()[:1] != "<":
+        return ()
+    found: list[Mark] = []
+    at = 0
+    while (begun := _TAG.match(text, at)) is not None and len(found) <= 2 * MAX_MARKS:
+        closed = re.compile(rf"</{begun[1]}>[ \t]{{0,8}}$", re.I | re.M).search(text, begun.end())
+        if closed is None:
+            return ()
+        found += [Mark(begun.start(1) - 1, begun.end(), _TAG_ROLES[begun[1].lower()]), Mark(*closed.span(), None)]
+        at = closed.end()
+    told = {m.role for m in found if m.role}
+    return tuple(found) if not text[at:].strip() and (len(found) > 2 or told == {"system"}) else ()
 
 
 def _lines(text: str) -> tuple[Mark, ...]:

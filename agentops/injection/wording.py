@@ -1,6 +1,7 @@
 """What the sentences of a prompt do: give an order, declare that some text is only data, or remind of the task.
 
-English only. A sentence that is not understood counts as an order when it is long, never as a defence.
+English here, the commonest forms of other languages in wording_languages.py. A sentence that is not understood counts
+as an order when it is long, never as a defence.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from agentops.injection import wording_languages
 from agentops.injection.template import HOLE_MARK
 
 
@@ -147,7 +149,7 @@ def _declares(low: str) -> bool:
     """An order never to follow what some text says, or the statement that it is only data."""
     if _NEVER_FOLLOW.search(low) and _INSIDE.search(low) and not _OWN_ORDERS.search(low):
         return True
-    return _IS_DATA.search(low) is not None
+    return _IS_DATA.search(low) is not None or wording_languages.NEVER_FOLLOW.search(low) is not None
 
 
 def _tags(part: str) -> frozenset[str]:
@@ -165,7 +167,7 @@ def _words(part: str) -> frozenset[str]:
 def _orders(low: str) -> bool:
     if _ANSWER_CUE.fullmatch(low):
         return False
-    if _ORDER.search(low):
+    if _ORDER.search(low) or wording_languages.ORDER.search(low):
         return True
     words = low.replace(HOLE_MARK, " ").split()
     # Long prose, or prose in a script without spaces, may well be an order in other words.

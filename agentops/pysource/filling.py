@@ -44,8 +44,13 @@ def _substitute(reader: Reader, base: Parts, call: ast.Call, frame: Frame) -> Pa
     return tuple(parts)
 
 
-def _render(_reader: Reader, base: Parts, _call: ast.Call, _frame: Frame) -> Parts:
-    return for_engine(base, "jinja2") or ()
+def _render(reader: Reader, base: Parts, call: ast.Call, frame: Frame) -> Parts:
+    named = _keywords(call)
+    if call.args:
+        named = {**_entries(reader, call.args[0], frame), **named}
+    given = {name: (value, frame) for name, value in named.items()}
+    marked = for_engine(base, "jinja2") or ()
+    return tuple(replace(p, given=given) if isinstance(p, Literal) and not p.settled else p for p in marked)
 
 
 def _replace(reader: Reader, base: Parts, call: ast.Call, frame: Frame) -> Parts:

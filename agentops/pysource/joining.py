@@ -22,11 +22,11 @@ def join(reader: Reader, separator: ast.expr, items: ast.expr, frame: Frame) -> 
         parts = reader.pieces(items.elt, looped(frame, items.generators))
         return tuple(_in_loop(p) for p in (*parts, *between))
     elements = items.elts if isinstance(items, ast.List | ast.Tuple) else _listed(reader, items, frame)
-    if elements is None:
+    if elements is None or len(elements) > _MAX_ITEMS:
         return None
     joined: list[Part] = []
     for number, (element, where, repeated) in enumerate(
-        (e, frame, False) if isinstance(e, ast.expr) else e for e in elements[:_MAX_ITEMS]
+        (e, frame, False) if isinstance(e, ast.expr) else e for e in elements
     ):
         if number:
             joined += between
@@ -55,7 +55,8 @@ def _listed(reader: Reader, items: ast.expr, frame: Frame) -> list[tuple[ast.exp
         return None
     owner, bindings = found
     lists = [b for b in bindings if isinstance(b.value, ast.List | ast.ListComp)]
-    if not lists or name in owner.parameters:
+    added_to = owner.added.get(name, [])
+    if not lists or name in owner.parameters or len(added_to) > _MAX_ITEMS:
         return None
     elements: list[tuple[tuple[int, int], ast.expr, Frame, bool]] = []
     for one in lists:
@@ -64,7 +65,7 @@ def _listed(reader: Reader, items: ast.expr, frame: Frame) -> list[tuple[ast.exp
             elements.append((one.at, one.value.elt, looped(where, one.value.generators), True))
         elif isinstance(one.value, ast.List):
             elements += [(one.at, e, where, False) for e in one.value.elts]
-    for added in owner.added.get(name, []):
+    for added in added_to:
         if added.at >= frame.at and owner is frame.scope:
             continue
         where = replace(frame, scope=owner, at=added.at, branch=added.branch, depth=frame.depth + 1)

@@ -51,9 +51,11 @@ class Parsed:
     _lines_before: int = 0
     _pad: int = 0
     _starts: list[int] = field(default_factory=list)
+    _narrow: bool = False
     _wide: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._narrow = self.text.isascii()
         self._starts = [0, *(m.end() for m in re.finditer("\n", self.text))]
 
     def offset(self, line: int, column: int) -> int:
@@ -66,7 +68,8 @@ class Parsed:
         if number == 0:
             column = max(column - self._pad, 0)
         start = self._starts[number]
-        return min(start + column - self._extra(number, column), len(self.text))
+        extra = 0 if self._narrow else self._extra(number, column)
+        return min(start + column - extra, len(self.text))
 
     def span(self, node: ast.expr | ast.stmt | ast.keyword | ast.arg) -> tuple[int, int]:
         """The offsets between which the node stands."""

@@ -10,15 +10,15 @@ from __future__ import annotations
 import ast
 from bisect import bisect_left
 
-from agentops.pysource import filling, joining
+from agentops.pysource import calling, filling, joining
 from agentops.pysource.fstrings import fields
-from agentops.pysource.parse import Parsed
-from agentops.pysource.scopes import LAST, Binding, Branch, How, Scope, Scopes, dotted
+from agentops.pysource.parse import Parsed, SourceError
+from agentops.pysource.scopes import LAST, Binding, Branch, FunctionNode, How, Scope, Scopes, dotted
 from agentops.pysource.texts import Frame, Literal, Part, Parts, Value, conditional
 
 # Bounds for what one file may come to when its constants are put where they are used.
 _DEPTH = 24
-_MAX_PARTS = 60_000
+_MAX_PARTS = 300_000
 _MAX_LOOKED = 200_000
 _FEW = 8
 _MOST = 32
@@ -32,8 +32,8 @@ _SAME_TEXT_CALLS = frozenset(("dedent", "cleandoc", "str", "indent", "fill", "Ma
 
 
 class Reader:
-    """Reads the string expressions of one file. What it puts together in all is bounded; past that a name stays a
-    value. Raises RecursionError only for nesting that the parser let pass."""
+    """Reads the string expressions of one file. What it puts together in all is bounded far above what programs hold;
+    past that it raises SourceError. Raises RecursionError only for nesting that the parser let pass."""
 
     def __init__(self, parsed: Parsed, scopes: Scopes) -> None:
         self.parsed, self.scopes = parsed, scopes
@@ -41,11 +41,15 @@ class Reader:
         self._characters = 0
         self._looked = 0
         self._bound: dict[int, Parts | None] = {}
+        self._running: set[Scope] = set()
 
     def text(self, expr: ast.expr, frame: Frame) -> Parts | None:
         """The parts of the expression, None where it is not seen to be a text."""
-        if frame.depth > _DEPTH or self._parts > _MAX_PARTS or self._characters > _MAX_CHARACTERS:
+        if frame.depth > _DEPTH:
             return None
+        if self._parts > _MAX_PARTS or self._characters > _MAX_CHARACTERS:
+            line, column = expr.lineno, expr.col_offset + 1
+            raise SourceError(f"more than {_MAX_PARTS} pieces go into its texts up to here", line=line, column=column)
         match expr:
             case ast.Constant(value=str() as value):
                 self._characters += len(value)
@@ -195,6 +199,8 @@ class Reader:
             return self.text(expr.args[0], frame)
         if called == "from_string" and expr.args:
             return filling.for_engine(self.text(expr.args[0], frame), "jinja2")
+        if (scope := calling.called_scope(self, func, frame)) is not None:
+            return self._inlined(scope, expr, frame)
         if not isinstance(func, ast.Attribute):
             return None
         if called == "join" and len(expr.args) == 1:
@@ -208,12 +214,25 @@ class Reader:
             return None
         return self._counted(filling.METHODS[called](self, base, expr, frame))
 
+    def _inlined(self, scope: Scope, call: ast.Call | None, frame: Frame) -> Parts | None:
+        if scope in self._running:
+            return None  # a function that calls itself stays a value
+        self._running.add(scope)
+        try:
+            found = calling.inlined(self, scope, call, frame)
+        finally:
+            self._running.discard(scope)
+        return None if found is None else self._counted(found)
+
     def _name(self, expr: ast.Name | ast.Attribute, frame: Frame) -> Parts | None:
         name = dotted(expr)
         found = self.bindings(name, frame, most=_MAX_PARTS) if name else None
         if found is None:
             return None
         owner, bindings = found
+        if len(bindings) == 1 and _is_property(bindings[0].function):
+            scope = calling.called_scope(self, expr, frame)
+            return None if scope is None else self._inlined(scope, None, frame)
         if name in owner.parameters and not any(b.how is not How.ADDED for b in bindings):
             # A parameter that is only added to: its own text comes first.
             return self._fold(expr, name, [*bindings], owner, frame) if bindings else None
@@ -236,7 +255,7 @@ class Reader:
                 self._bound[id(one)] = None
                 self._bound[id(one)] = self.text(one.value, inner)
             new = self._bound[id(one)]
-            if one.how is How.ASSIGNED and (_begins(one.branch, frame, owner) or _mentions(one.value, name)):
+            if one.how is How.ASSIGNED and (begins(one.branch, frame, owner) or _mentions(one.value, name)):
                 parts, texty = [], False
             texty = texty or new is not None
             if new is None:
@@ -244,17 +263,21 @@ class Reader:
                 parts.append(Value(one.value, *span, inner, name=name))
             else:
                 parts += new
-            if len(parts) > _MAX_PARTS:
-                return None
+            if self._parts + len(parts) > 2 * _MAX_PARTS:
+                break  # refused when the next text is read
         return self._counted(tuple(parts)) if texty else None
 
 
 def _since(bindings: list[Binding], frame: Frame, owner: Scope) -> list[Binding]:
     """The bindings from the last one on that surely made all earlier ones forgotten."""
     for number in range(len(bindings) - 1, 0, -1):
-        if bindings[number].how is How.ASSIGNED and _begins(bindings[number].branch, frame, owner):
+        if bindings[number].how is How.ASSIGNED and begins(bindings[number].branch, frame, owner):
             return bindings[number:]
     return bindings
+
+
+def _is_property(node: FunctionNode | None) -> bool:
+    return node is not None and any(dotted(d) in ("property", "cached_property") for d in node.decorator_list)
 
 
 def _class_of(scope: Scope) -> Scope | None:
@@ -263,7 +286,7 @@ def _class_of(scope: Scope) -> Scope | None:
     return scope if isinstance(scope.node, ast.ClassDef) else None
 
 
-def _begins(branch: Branch, frame: Frame, owner: Scope) -> bool:
+def begins(branch: Branch, frame: Frame, owner: Scope) -> bool:
     """Whether a binding in the branch surely happened before the frame: what was bound earlier is gone."""
     if owner is not frame.scope:
         return not branch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -13,6 +14,8 @@ Place = tuple[int, int]
 """Line and column of a node, for what comes before what."""
 
 LAST: Place = (1 << 60, 0)
+# Chat histories: add_user_message, add_message.
+_ADDS = re.compile(r"add_(?:[a-z]{2,12}_)?message$")
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -31,7 +34,7 @@ class How(Enum):
 @dataclass(frozen=True, slots=True)
 class Binding:
     """One binding. `value` is what is assigned, added, walked over or opened; `element` the place in it that is meant
-    where it is unpacked; `module` is where an import comes from."""
+    where it is unpacked; `module` is where an import comes from, `function` the one that is defined."""
 
     name: str
     how: How
@@ -40,13 +43,23 @@ class Binding:
     branch: Branch = ()
     element: int = -1
     module: str = ""
+    function: FunctionNode | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A list that a call changes: `name.append(value)`, `.extend`, `.insert`, and `name += [...]`."""
+    """A list that a call changes: `name.append(value)`, `.extend`, `.insert`, `.add_user_message`; `name += [...]`."""
 
     method: str
+    value: ast.expr
+    at: Place
+    branch: Branch = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What a function gives back, and where it does."""
+
     value: ast.expr
     at: Place
     branch: Branch = ()
@@ -62,6 +75,7 @@ class Scope:
     parameters: dict[str, ast.arg] = field(default_factory=dict)
     defaults: dict[str, ast.expr] = field(default_factory=dict)
     added: dict[str, list[Added]] = field(default_factory=dict)
+    returned: list[Returned] = field(default_factory=list)
 
     @property
     def function(self) -> FunctionNode | None:
@@ -120,7 +134,7 @@ class _Walk:
     def statement(self, node: ast.stmt, scope: Scope, branch: Branch) -> None:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                self.bind(scope, Binding(node.name, How.DEFINED, place(node), branch=branch))
+                self.bind(scope, Binding(node.name, How.DEFINED, place(node), branch=branch, function=node))
                 inner = Scope(node, scope)
                 _take_parameters(inner, node.args)
                 self.found.by_node[node] = inner
@@ -139,6 +153,8 @@ class _Walk:
                 if (name := dotted(node.target)) and isinstance(node.op, ast.Add):
                     self.bind(self.home(scope, name), Binding(name, How.ADDED, place(node), node.value, branch))
                     scope.added.setdefault(name, []).append(Added("extend", node.value, place(node), branch))
+            case ast.Return(value=ast.expr() as value):
+                scope.returned.append(Returned(value, place(node), branch))
             case ast.Import() | ast.ImportFrom():
                 module = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
                 for alias in node.names:
@@ -146,7 +162,7 @@ class _Walk:
                     self.bind(scope, Binding(name, How.IMPORTED, place(node), branch=branch, module=module))
             case ast.Expr(value=ast.Call(func=ast.Attribute() as func, args=[*_, value])):
                 name = dotted(func.value)
-                if name and func.attr in ("append", "extend", "insert"):
+                if name and (func.attr in ("append", "extend", "insert") or _ADDS.match(func.attr)):
                     scope.added.setdefault(name, []).append(Added(func.attr, value, place(node), branch))
             case _:
                 self.arms(node, scope, branch)

@@ -12,13 +12,15 @@ from agentops.pysource.scopes import LAST, Branch, Place, Scope
 @dataclass(frozen=True, slots=True)
 class Frame:
     """From where an expression is read: its scope, its place among the statements and branches, and the variables of
-    comprehensions around it with what they run over (the number tells which element of it, -1 the whole)."""
+    comprehensions around it with what they run over (the number tells which element of it, -1 the whole). `given` is
+    what a call hands to the parameters of the function whose text was put in at the call."""
 
     scope: Scope
     at: Place = LAST
     branch: Branch = ()
     loops: Mapping[str, tuple[ast.expr, int]] = field(default_factory=dict)
     depth: int = 0
+    given: Mapping[str, tuple[ast.expr, Frame]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Literal:
     """Fixed text. `start` and `end` are the offsets of what is written; `node` is the literal it comes from.
 
     `settled`: its braces are text, because it is part of an f-string or was formatted already. `engine` is the engine
-    that will fill it, where the code names one ("jinja2").
+    that will fill it, where the code names one ("jinja2"), and `given` what it is handed for its fields.
     """
 
     text: str
@@ -35,6 +37,7 @@ class Literal:
     node: ast.expr
     settled: bool = False
     engine: str = ""
+    given: Mapping[str, tuple[ast.expr, Frame]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

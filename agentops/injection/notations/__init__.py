@@ -23,6 +23,8 @@ NOTATIONS: dict[str, str] = {
     "printf": "agentops.injection.notations.printf",
     "braces": "agentops.injection.notations.braces",
     "square": "agentops.injection.notations.square",
+    "n8n": "agentops.injection.notations.n8n",
+    "liquid": "agentops.injection.notations.liquid",
     "markers": "agentops.injection.notations.markers",
 }
 """Every notation by its name in reports, with its module."""

@@ -1,4 +1,5 @@
-"""Dollar signs: `${name}`, `${a.b}`, `$name`, and `$$` for the sign itself (string.Template, shells, editors).
+"""Dollar signs: `${name}`, `${a.b}`, `${name:-or this}`, `${:name}`, `$name`, and `$$` for the sign itself
+(string.Template, shells, editors).
 
 Prices, formulas, shell prompts, JSON Schema keys and code in fences have such signs too and are no holes.
 """
@@ -15,7 +16,7 @@ from agentops.injection.template import Span
 
 _PATH = r"[A-Za-z_]\w{0,99}(?:(?:\??\.[A-Za-z_]\w{0,99})|\[[^\[\]{}\n]{1,99}\]){0,20}"
 SIGN = re.compile(
-    rf"\$\$|\$\{{[ \t]{{0,4}}(?:input:|env:|file:)?({_PATH})[ \t]{{0,4}}"
+    rf"\$\$|\$\{{[ \t]{{0,4}}(?:input:|env:|file:|:)?({_PATH})[ \t]{{0,4}}"
     r"(?::?[-=?+][^{}\n]{0,200}|:[^{}\n]{0,200})?\}"
     r"|\$([A-Za-z_]\w{0,99})"
 )

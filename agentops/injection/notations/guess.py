@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 
-from agentops.injection.notations import NOTATIONS, angle, printf, semantic_kernel, square
+from agentops.injection.notations import NOTATIONS, angle, n8n, printf, semantic_kernel, square
+from agentops.injection.notations.braces import CERTAIN_ARGUMENTS, WITH_ARGUMENTS
 from agentops.injection.notations.code import Code
 from agentops.injection.notations.dollar import SIGN, is_hole
 from agentops.injection.notations.markers import pattern
-from agentops.injection.notations.strformat import FIELD
+from agentops.injection.notations.strformat import FIELD, FOURFOLD
 from agentops.injection.source import Source
 from agentops.injection.template import TemplateError
 from agentops.model.finding import Location
 from agentops.text import one_line
 
 _SAID = {
-    "jinja2": "jinja2", "jinja": "jinja2", "j2": "jinja2", "nunjucks": "jinja2", "liquid": "jinja2", "twig": "jinja2",
+    "jinja2": "jinja2", "jinja": "jinja2", "j2": "jinja2", "nunjucks": "jinja2", "twig": "jinja2",
+    "liquid": "liquid", "n8n": "n8n",
     "str.format": "str.format", "strformat": "str.format", "f-string": "str.format", "fstring": "str.format",
     "python": "str.format", "format": "str.format",
     "mustache": "mustache", "handlebars": "mustache", "hbs": "mustache",
@@ -25,7 +27,7 @@ _SAID = {
     "printf": "printf", "sprintf": "printf",
 }  # fmt: skip
 EXTENSIONS = {
-    ".j2": "jinja2", ".jinja": "jinja2", ".jinja2": "jinja2", ".njk": "jinja2", ".liquid": "jinja2",
+    ".j2": "jinja2", ".jinja": "jinja2", ".jinja2": "jinja2", ".njk": "jinja2", ".liquid": "liquid",
     ".gotmpl": "go-template", ".mustache": "mustache", ".hbs": "mustache", ".handlebars": "mustache",
 }  # fmt: skip
 """What an extension settles."""
@@ -89,10 +91,12 @@ def _doubled(text: str) -> str:
         return "jinja2"
     if "{{" not in text:
         return ""
+    if n8n.signs(text):
+        return "n8n"
     fields = _has_field(text)
     if fields and _DOUBLED_EXAMPLE.search(text) and not _JINJA.search(text) and not _MUSTACHE.search(text):
         # Braces are doubled around examples and single around names: that is what str.format asks for.
-        return "str.format"
+        return "braces" if CERTAIN_ARGUMENTS.search(text) else "str.format"
     if _GO.search(text):
         return "go-template"
     if _KERNEL.search(text) or semantic_kernel.CALL.search(text):
@@ -103,6 +107,8 @@ def _doubled(text: str) -> str:
         return "jinja2"
     if _HELPER.search(text):
         return "mustache"
+    if (CERTAIN_ARGUMENTS if fields else WITH_ARGUMENTS).search(text) or FOURFOLD.search(text):
+        return "braces"
     if _PLAIN.search(text):
         return "braces" if fields else "jinja2"
     # A name that is begun and not ended would be lost as text; Jinja2's parser tells where.
@@ -115,7 +121,7 @@ def _single(text: str) -> str:
         return "str.format"
     if "$" in text and _has_dollar(text):
         return "dollar"
-    if "<" in text and any(m[1] not in ("SYS", "EOF") for m in angle.HOLE.finditer(text)):
+    if "<" in text and angle.holes(text):
         return "angle"
     if "%" in text and _has_verb(text):
         return "printf"

@@ -25,6 +25,8 @@ Call = Callable[[nodes.Call], Value | None]
 # Functions of the engine whose result is made of their arguments alone.
 _BUILDERS = ("dict", "namespace", "cycler", "joiner")
 _NUMBERS = ("range",)
+# What the engines of other languages call None.
+_NOTHING = ("null", "undefined", "nil")
 # String and container methods hand on what they were called on.
 _SAME = frozenset((
     "strip", "lstrip", "rstrip", "lower", "upper", "title", "capitalize", "replace", "split", "splitlines",
@@ -43,6 +45,8 @@ def evaluate(node: nodes.Node | None, scope: Scope, call: Call) -> Value:
         return (Literal(node.data),)
     if isinstance(node, nodes.Const):
         return () if node.value is None else (Literal(str(node.value)),)
+    if isinstance(node, nodes.Name) and node.name in _NOTHING and node.name not in scope:
+        return ()
     if isinstance(node, nodes.Name):
         return scope[node.name] if node.name in scope else (Outside((node.name,)),)
     if isinstance(node, nodes.NSRef):

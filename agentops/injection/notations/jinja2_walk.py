@@ -5,7 +5,7 @@ Both branches of a condition are written down, a loop's body once. Locals are no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -46,11 +46,19 @@ class Walk:
         self.files: list[str] = []
         self.blocks: dict[str, list[tuple[nodes.Block, Unit]]] = {}
         self.above: list[tuple[str, int]] = []
+        self.called: set[str] = set()
 
     def run(self, unit: Unit) -> tuple[Span, ...]:
         """Text and holes in order. Raises TemplateError."""
         self._file(unit, Place(unit))
         return tuple(self.out)
+
+    def part(self, unit: Unit, macros: Mapping[str, Macro]) -> tuple[tuple[Span, ...], frozenset[str]]:
+        """Text and holes of one of several texts that share macros, and the macros that were called."""
+        self.out, self.files, self.called = [], [], set()
+        self.written = self.holes = 0
+        self._file(unit, Place(unit, macros=dict(macros)))
+        return tuple(self.out), frozenset(self.called)
 
     # Files
 
@@ -234,6 +242,7 @@ class Walk:
         if name not in at.macros:
             return None
         self._count_expansion(at, node.lineno)
+        self.called.add(name)
         macro = at.macros[name]
         given = [self._value(a, at) for a in node.args]
         named = {k.key: self._value(k.value, at) for k in node.kwargs}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from agentops.injection.notations.braces import WITH_ARGUMENTS
 from agentops.injection.notations.mustache_scope import Frame, is_path, paths, resolve, words
 from agentops.injection.notations.mustache_tags import Tag, tags
 from agentops.injection.notations.writer import Writer
@@ -136,7 +137,9 @@ class _File:
         self._role(role if role in _ROLES else "user", tag.start)
 
     def _plain(self, name: str, tag: Tag) -> None:
-        if not is_path(name):
+        if (given := WITH_ARGUMENTS.fullmatch("{{" + name + "}}")) is not None:
+            self._hole(resolve(given[1], self.frames), tag, ("safe",) if tag.kind == "&" else ())
+        elif not is_path(name):
             self._text(self.source.text[tag.start : tag.end], tag.start)
         elif name not in _WRITES_NOTHING:
             self._hole(resolve(name, self.frames), tag, ("safe",) if tag.kind == "&" else ())

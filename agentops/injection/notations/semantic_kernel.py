@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from agentops.injection.notations import n8n
 from agentops.injection.notations.writer import Writer
 from agentops.injection.source import Source
 from agentops.injection.template import Span
@@ -29,8 +30,12 @@ CALL = re.compile(
 
 
 def scan(source: Source) -> tuple[Span, ...]:
-    """Text and holes in order. Raises TemplateError only for too many holes."""
+    """Text and holes in order. Raises TemplateError for too many holes, and for an expression of n8n
+    that is not closed."""
     text = source.text
+    if n8n.signs(text):
+        # Formats that know no expressions take `{{ $json.a }}` for a variable; its path would be lost as text.
+        return n8n.scan(source)
     writer = Writer(source)
     at = 0
     for tag in _TAG.finditer(text):

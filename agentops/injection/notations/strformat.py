@@ -20,6 +20,8 @@ _SPEC = r"(?:(?:.?[<>=^])?[-+ ]?z?#?0?\d{0,9}[,_]?(?:\.\d{1,9})?[bcdeEfFgGnosxX%
 _ACCESS = r"(?:\.[A-Za-z_]\w{0,99}|\[[^\[\]{}\n]{1,99}\]){0,20}"
 FIELD = re.compile(rf"\{{([^\W\d]\w{{0,199}}{_ACCESS})(![rsa])?(?::{_SPEC})?\}}")
 _NUMBERED = re.compile(rf"\{{(\d{{0,4}})({_ACCESS})(![rsa])?(?::{_SPEC})?\}}")
+FOURFOLD = re.compile(rf"\{{\{{\{{\{{[ \t]{{0,20}}([^\W\d]\w{{0,199}}{_ACCESS})[ \t]{{0,20}}\}}\}}\}}\}}")
+"""A name between braces that were doubled twice: a first stage makes `{{name}}` of it."""
 _BEGUN = re.compile(r"\{[A-Za-z_]\w{0,199}[ \t]{0,40}")
 # After these an empty pair of braces is an empty object or body, not a positional field.
 _EMPTY_OBJECT = ('":', "':", "=", ")", "[", "`", "=>", "or", "object")
@@ -54,6 +56,12 @@ class _Scan:
     def _brace(self, at: int) -> int:
         """Deal with the brace and say where to go on."""
         text = self.text
+        if (late := FOURFOLD.match(text, at)) is not None:
+            # What str.format leaves is `{{name}}`, which a second stage fills.
+            self.writer.text("{{", at)
+            self.writer.hole(dotted(late[1]), at + 2, late.end() - 2)
+            self.writer.text("}}", late.end() - 2)
+            return late.end()
         if text.startswith(("{{", "}}"), at):
             # Two ends of nested bare objects look like one doubled brace; as text it makes no difference.
             self.writer.text(text[at], at)

@@ -1,25 +1,31 @@
-"""BAML: functions whose prompt is a text of Jinja2, with typed parameters and marks that change the role."""
+"""BAML: functions whose prompt is a text of Jinja2, with typed parameters and marks that change the role.
+
+A template_string that a prompt calls is put in its place, with what it is called with and with its own roles.
+"""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import NoReturn
 
 from agentops.injection.kinds import Kind
+from agentops.injection.notations.jinja2 import Parts
 from agentops.injection.source import Source
-from agentops.injection.syntax import pieces
 from agentops.injection.syntax.structured_keys import ROLE_WORDS
 from agentops.injection.syntax.tree import error
-from agentops.injection.template import Assigned, Hole, Message, Span, Template, Text
+from agentops.injection.template import Assigned, Hole, Message, Note, NoteKind, Span, Template, Text
+from agentops.model.finding import Location
+from agentops.text import one_line
 
 _NAME = r"[A-Za-z_]\w{0,199}"
 _TOKEN = re.compile(
     rf"//[^\n]*+|(?<!#)(#{{1,10}})\"|\"(?:[^\"\\\n]++|\\.)*+\"|\b(function|template_string|enum)\s++({_NAME})|\b(prompt)\b|[{{}}]"
 )
 _ROLE = re.compile(
-    r"\{\{-?[ \t]{0,9}_\.(?:role|chat)\(\s{0,9}(?:role\s{0,3}=\s{0,3})?[\"'](\w{1,20})[\"']"
-    r"[^)\n]{0,200}\)[ \t]{0,9}-?\}\}"
+    r"\{\{-?[ \t]{0,9}_\.(?:role|chat)\(\s{0,9}(?:role\s{0,3}=\s{0,3})?"
+    r"(?:[\"'](\w{1,20})[\"'][^)\n]{0,200}|([A-Za-z_][\w.]{0,99})(?:,[^)\n]{0,200})?)\s{0,9}\)[ \t]{0,9}-?\}\}"
 )
 _PARAMETER = re.compile(rf"({_NAME})\s*+:\s*+([^,]++)")
 _LITERALS = re.compile(
@@ -32,47 +38,63 @@ _MAX_FUNCTIONS = 5_000
 
 @dataclass(slots=True)
 class _Function:
-    """A declaration. `text` are the offsets of its prompt."""
+    """A declaration. `text` are the offsets of its prompt, `string` is set for a template_string."""
 
     name: str
     start: int
     parameters: str
+    string: bool
     text: tuple[int, int] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Where a role begins. `value` is what the role is taken from where no word stands there, `said` the whole mark."""
+
+    start: int
+    role: str
+    said: str
+    value: str
+
+
 def parse(source: Source) -> tuple[Template, ...]:
-    """A template for each function and each template_string with a text. Raises TemplateError."""
-    functions, enums, strings = _declarations(source)
-    marked = source.text.replace(_MARK, " ")
-    marks = list(_ROLE.finditer(marked))
-    # Marks of roles become characters that no prompt holds, so that offsets stay true and the cuts are found again.
-    pieces_of: list[str] = []
+    """A template for each function with a text, and for each template_string that no other text calls: one that is
+    called is judged where its text goes. Raises TemplateError."""
+    functions, enums = _declarations(source)
+    cut, marks = _cut(source)
+    parts = Parts(cut)
+    with_text = sorted((f for f in functions if f.text), key=lambda f: f.text or (0, 0))
+    for function in with_text:
+        if function.string:
+            parts.define(function.name, tuple(_names(function)), function.text or (0, 0))
+    made: list[tuple[_Function, Template]] = []
+    called: set[str] = set()
+    for function in with_text:
+        spans, names = parts.read(function.text or (0, 0))
+        called |= names
+        made.append((function, _template(cut, function, spans, marks, enums=enums)))
+    return tuple(t for f, t in made if not (f.string and f.name in called))
+
+
+def _cut(source: Source) -> tuple[Source, list[_Mark]]:
+    """The file with its marks of roles as characters that no prompt holds, so that all offsets stay true; the marks."""
+    text = source.text.replace(_MARK, " ")
+    kept: list[str] = []
+    marks: list[_Mark] = []
     at = 0
-    for mark in marks:
-        pieces_of += [marked[at : mark.start()], _MARK * len(mark[0])]
+    for mark in _ROLE.finditer(text):
+        kept += [text[at : mark.start()], _MARK * len(mark[0])]
         at = mark.end()
-    cut = source.part("".join((*pieces_of, marked[at:])))
-    made: list[Template] = []
-    number = 0
-    for function in sorted((f for f in functions if f.text), key=lambda f: f.text or (0, 0)):
-        start, end = function.text or (0, 0)
-        while number < len(marks) and marks[number].start() < start:
-            number += 1
-        until = number
-        while until < len(marks) and marks[until].start() < end:
-            until += 1
-        names = [ROLE_WORDS.get(m[1].lower(), "user") for m in marks[number:until]]
-        number = until
-        made.append(_template(cut, function, names, enums=enums, strings=strings))
-    return tuple(made)
+        role = ROLE_WORDS.get(mark[1].lower(), "user") if mark[1] else "user"
+        marks.append(_Mark(mark.start(), role, mark[0] if mark[2] else "", mark[2] or ""))
+    return source.part("".join((*kept, text[at:]))), marks
 
 
-def _declarations(source: Source) -> tuple[list[_Function], set[str], set[str]]:
-    """The functions, the names of the enums and those of the template strings."""
+def _declarations(source: Source) -> tuple[list[_Function], set[str]]:
+    """The functions and template strings, and the names of the enums."""
     text, at, depth = source.text, 0, 0
     functions: list[_Function] = []
     enums: set[str] = set()
-    strings: set[str] = set()
     here: _Function | None = None
     wanted = False
     while (token := _TOKEN.search(text, at)) is not None:
@@ -88,12 +110,10 @@ def _declarations(source: Source) -> tuple[list[_Function], set[str], set[str]]:
             if token[2] == "enum":
                 enums.add(token[3])
             else:
-                here = _Function(token[3], token.start(), _parameters(text, at))
+                here = _Function(token[3], token.start(), _parameters(text, at), wanted)
                 functions.append(here)
                 if len(functions) > _MAX_FUNCTIONS:
                     _refuse(source, token.start(), f"more than {_MAX_FUNCTIONS} functions")
-                if wanted:
-                    strings.add(token[3])
                 # Braces of a map type among the parameters are none of the body.
                 at += len(here.parameters)
         elif token[4]:
@@ -102,7 +122,7 @@ def _declarations(source: Source) -> tuple[list[_Function], set[str], set[str]]:
             here.text, wanted = (token.start() + 1, at - 1), False
         elif said in "{}":
             depth = max(depth + (1 if said == "{" else -1), 0)
-    return functions, enums, strings
+    return functions, enums
 
 
 def _raw(source: Source, token: re.Match[str]) -> tuple[int, tuple[int, int]]:
@@ -127,22 +147,27 @@ def _parameters(text: str, at: int) -> str:
     return text[at : end + 1] if end >= 0 else ""
 
 
-def _template(source: Source, function: _Function, names: list[str], *, enums: set[str], strings: set[str]) -> Template:
-    start, end = function.text or (0, 0)
-    spans = pieces.spans(source, source.text[start:end], start=start, end=end, notation="jinja2")
+def _names(function: _Function) -> list[str]:
+    return [m[1] for m in _PARAMETER.finditer(function.parameters.strip("() \n\t"))]
+
+
+def _template(
+    source: Source, function: _Function, spans: tuple[Span, ...], marks: list[_Mark], *, enums: set[str]
+) -> Template:
     types: dict[str, str] = {}
-    declared: list[str] = []
     for found in _PARAMETER.finditer(function.parameters.strip("() \n\t")):
-        declared.append(found[1])
         if kind := _type(found[2], enums):
             types[found[1]] = kind
     own = Assigned(Kind.CONSTANT, "BAML itself writes it: the shape of the answer and the client")
-    text = Assigned(Kind.CONSTANT, "it is a template_string of this file, which is judged by itself")
-    line, _ = source.lines.place(function.start)
+    messages, valued = _messages(spans, marks)
+    notes = tuple(
+        Note(NoteKind.DYNAMIC_ROLE, one_line(m.said, 200), Location(source.path, *source.lines.place(m.start)), m.value)
+        for m in valued
+        if types.get(m.value.split(".")[0]) != "enum"
+    )
     return Template(
-        source.path, "jinja2", _messages(spans, names), types=types, line=line, name=function.name,
-        assigned={"ctx": own, "_": own} | {key: text for s in strings for key in (s, f"{s}()")},
-        declared=tuple(declared) or None,
+        source.path, "jinja2", messages, types=types, line=source.lines.place(function.start)[0], name=function.name,
+        assigned={"ctx": own, "_": own}, declared=tuple(_names(function)) or None, notes=notes,
     )  # fmt: skip
 
 
@@ -153,28 +178,34 @@ def _type(said: str, enums: set[str]) -> str:
     return bare.lower() if re.fullmatch(_NAME, bare) else ""
 
 
-def _messages(spans: tuple[Span, ...], names: list[str]) -> tuple[Message, ...]:
-    """Cut the spans where the role changes. What stands before the first mark is sent as the system message."""
-    if not names:
-        return (Message(None, spans),) if spans else ()
+def _messages(spans: tuple[Span, ...], marks: list[_Mark]) -> tuple[tuple[Message, ...], list[_Mark]]:
+    """Cut the spans where the role changes, and the marks whose role is a value. What stands before the first mark is
+    sent as the system message."""
+    if not any(isinstance(s, Text) and _MARK in s.text for s in spans):
+        return ((Message(None, spans),) if spans else ()), []
+    starts = [m.start for m in marks]
     messages: list[tuple[str, list[Span]]] = [("system", [])]
-    number = 0
+    valued: dict[int, _Mark] = {}
     for span in spans:
         if isinstance(span, Hole) or _MARK not in span.text:
             messages[-1][1].append(span)
             continue
         at = 0
-        for mark in re.finditer(f"{_MARK}+", span.text):
-            messages[-1][1].extend(_part(span, at, mark.start()))
-            messages.append((names[min(number, len(names) - 1)], []))
-            number += 1
-            at = mark.end()
+        for run in re.finditer(f"{_MARK}+", span.text):
+            messages[-1][1].extend(_part(span, at, run.start()))
+            # Where marks stand side by side the last one counts.
+            mark = marks[max(bisect_left(starts, span.offset + run.end()) - 1, 0)]
+            messages.append((mark.role, []))
+            if mark.value:
+                valued[mark.start] = mark
+            at = run.end()
         messages[-1][1].extend(_part(span, at, len(span.text)))
-    return tuple(
+    cut = tuple(
         Message(role, tuple(kept))
         for role, kept in messages
         if any(isinstance(s, Hole) or s.text.strip() for s in kept)
     )
+    return cut, list(valued.values())
 
 
 def _part(span: Text, start: int, end: int) -> list[Span]:

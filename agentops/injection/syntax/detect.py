@@ -9,8 +9,8 @@ from agentops.injection.source import Source
 from agentops.injection.syntax import FORMATS, Format
 
 _AGENT_FILES = re.compile(
-    r"(?:^|[._-])skill\.md$|^(?:agents|claude|gemini|copilot-instructions)\.md$"
-    r"|\.(?:agent|chatmode|instructions|prompt)\.md$|\.mdc$",
+    r"(?:^|[._-])skill\.md$|^(?:agents|claude|gemini|copilot-instructions)(?:\.local|\.override)?\.md$"
+    r"|\.(?:agent|chatmode|instructions|prompt)\.md$|\.mdc$|^\.(?:cursor|windsurf|cline|roo)rules$",
     re.I,
 )
 _AGENT_FOLDERS = frozenset(("commands", "agents", "skills", "chatmodes", "instructions", ".claude", ".cursor"))
@@ -29,14 +29,27 @@ _STEPS = re.compile(r"(?:[ \t]*+(?:#[^\n]*+)?\n)*+ *+(?:steps:|- (?:name|uses|id
 _JOBS = re.compile(r"^(?:jobs|runs):", re.M)
 
 
+# Files that their name alone tells. `Modelfile.mistral` has an extension that means nothing.
+_MODELFILE = re.compile(r"modelfile(?:[._-][\w.-]{0,60})?$")
+_RULES = re.compile(r"\.(?:cursor|windsurf|cline|roo)rules$")
+_PROMPT = re.compile(
+    r"(?:system|user|developer|assistant)[_-]?(?:prompt|message|instructions?)$|(?:[\w-]{1,60}[_-])?prompt$"
+)
+
+
 def extensions() -> tuple[str, ...]:
     """All extensions that can be analysed."""
     return tuple(e for f in FORMATS.values() for e in f.extensions)
 
 
 def suffix(path: str) -> str:
-    """The extension that counts: of `prompt.py.txt` it is `.py`, because the .txt tells nothing more."""
+    """The extension that counts: of `prompt.py.txt` it is `.py`, because the .txt tells nothing more. A name that says
+    what the file is counts as the extension of such files: `.cursorrules` is `.mdc`, `system_prompt` is `.txt`."""
     name = PurePosixPath(path.lower())
+    if _MODELFILE.match(name.name) and name.suffix not in extensions():
+        return ".modelfile"
+    if not name.suffix:
+        return ".mdc" if _RULES.match(name.name) else ".txt" if _PROMPT.match(name.name) else ""
     if name.suffix == ".txt" and name.with_suffix("").suffix in extensions():
         return name.with_suffix("").suffix
     return name.suffix
@@ -45,7 +58,7 @@ def suffix(path: str) -> str:
 def detect(source: Source) -> Format:
     """The file's format."""
     extension = suffix(source.path)
-    if extension in (".md", ".markdown", ".mdc") and _is_skill(source):
+    if extension in (".md", ".markdown", ".mdc", ".mdx") and _is_skill(source):
         return FORMATS["skill"]
     if extension in (".yaml", ".yml") and _is_workflow(source):
         return FORMATS["workflow"]

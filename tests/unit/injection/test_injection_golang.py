@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from agentops.injection.kinds import Kind
 from agentops.injection.source import Source
 from agentops.injection.syntax.code import golang
-from agentops.injection.template import Hole, Template, TemplateError
+from agentops.injection.template import Hole, NoteKind, Template, TemplateError, TemplateKind
 
 
 def read(text: str) -> tuple[Template, ...]:
@@ -125,3 +125,86 @@ def test_any_text_is_read_or_refused(text: str):
         read(text)
     except TemplateError as error:
         assert error.location.line is not None
+
+
+def test_langchaingo_templates_and_what_fills_them():
+    text = """
+p := prompts.NewPromptTemplate("Explain {{.topic}} to {{.who}}.", []string{"topic", "who"})
+out, err := p.Format(map[string]any{"topic": r.FormValue("t"), "who": "a child"})
+"""
+    (found,) = read(text)
+    assert shape(found) == [(None, ["Explain ", "<topic>", " to ", "<who>", "."])]
+    assert found.syntax == "go+go-template"
+    assert found.assigned["topic"].kind is Kind.USER
+    assert found.assigned["who"].kind is Kind.CONSTANT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[]*schema.Message{schema.SystemMessage("You are kind."), {Role: schema.User, Content: q}}',
+        "[]llms.MessageContent{{Role: llms.ChatMessageTypeSystem, Parts: []llms.ContentPart{llms.TextPart("
+        '"You are kind.")}}, {Role: llms.ChatMessageTypeHuman, Parts: []llms.ContentPart{llms.TextPart(q)}}}',
+        '[]Message{{Role: "system", Content: "You are kind."}, {Role: "user", Content: q}}',
+        'anthropic.MessageNewParams{Model: m, System: []anthropic.TextBlockParam{{Text: "You are kind."}}, Messages: '
+        "[]anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock(q))}}",
+    ],
+)
+def test_roles_of_the_usual_libraries(text: str):
+    (found,) = read("x := " + text)
+    assert shape(found) == [("system", ["You are kind."]), ("user", ["<q>"])]
+    assert found.notes == ()
+
+
+def test_a_tools_description():
+    (found,) = read('t := mcp.NewTool("send", mcp.WithDescription("Sends a letter to one person."))')
+    assert found.kind is TemplateKind.TOOL
+
+
+def test_the_first_of_several_names_is_the_value():
+    text = """
+func f(path string) {
+	body, err := os.ReadFile(path)
+	prompt := fmt.Sprintf("Sum up this file: %s", body)
+}
+"""
+    (found,) = read(text)
+    assert found.assigned["body"].kind is Kind.THIRD_PARTY
+    assert found.name == "prompt"
+
+
+def test_conditions_of_a_builder():
+    text = """
+func buildPrompt(note string) string {
+	var b strings.Builder
+	b.WriteString("You answer from these notes.\n")
+	if note != "" {
+		b.WriteString("Note: " + note)
+	}
+	return b.String()
+}
+"""
+    (found,) = read(text)
+    assert [(h.name, h.condition) for h in found.holes] == [("note", 'note != ""')]
+
+
+def test_a_prompt_function_is_read_where_it_is_called():
+    text = """
+func build(topic string) string { return fmt.Sprintf("You explain %s. Please be brief.", topic) }
+func run(q string) {
+	resp, err := client.CreateChatCompletion(ctx, openai.ChatCompletionRequest{Model: "m",
+		Messages: []openai.ChatCompletionMessage{{Role: openai.ChatMessageRoleUser, Content: build(q)}}})
+	cmd := exec.Command("sh", "-c", resp.Choices[0].Message.Content)
+}
+"""
+    (found,) = read(text)
+    assert shape(found) == [("user", ["You explain ", "<q>", ". Please be brief."])]
+    assert [(n.kind, n.said) for n in found.notes] == [(NoteKind.OUTPUT_RUNS, "exec.Command(resp)")]
+
+
+def test_a_template_whose_text_comes_from_outside():
+    (found,) = read(
+        'promptTmpl, _ := template.New("prompt").Parse(r.FormValue("prompt"))\nconst userPrompt = "Say it to me"'
+    )[:1]
+    assert [n.kind for n in found.notes] == [NoteKind.USER_TEMPLATE]
+    assert read('when, _ := time.Parse(layout, r.FormValue("t"))') == ()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from agentops.injection.kinds import Kind
 from agentops.injection.source import Source
 from agentops.injection.syntax.code import java
-from agentops.injection.template import Hole, Template, TemplateError
+from agentops.injection.template import Hole, NoteKind, Template, TemplateError, TemplateKind
 
 
 def read(text: str, path: str = "Service.java") -> tuple[Template, ...]:
@@ -134,3 +134,45 @@ def test_any_text_is_read_or_refused(text: str):
             read(text, path)
         except TemplateError as error:
             assert error.location.line is not None
+
+
+def test_langchain4j_messages_templates_and_tools():
+    text = 'm = List.of(SystemMessage.from("You are kind."), UserMessage.from("Say: " + a), AiMessage.from(b));'
+    (found,) = read(text)
+    assert shape(found) == [("system", ["You are kind."]), ("user", ["Say: ", "<a>"]), ("assistant", ["<b>"])]
+    (found,) = read('PromptTemplate t = PromptTemplate.from("Explain {{topic}} to a child.");')
+    assert shape(found) == [(None, ["Explain ", "<topic>", " to a child."])]
+    (found,) = read('class T { @Tool("Sends a letter to one person.") void send(String to) {} }')
+    assert found.kind is TemplateKind.TOOL
+
+
+def test_spring_messages_and_templates():
+    (found,) = read('var p = new Prompt(List.of(new SystemMessage("You are kind."), new UserMessage(question)));')
+    assert shape(found) == [("system", ["You are kind."]), ("user", ["<question>"])]
+    text = 'new SystemPromptTemplate("You are {voice}.").createMessage(Map.of("voice", request.getParameter("v")));'
+    (found,) = read(text)
+    assert shape(found) == [("system", ["You are ", "<voice>", "."])]
+    assert found.assigned["voice"].kind is Kind.USER
+    (found,) = read('ChatClient c(Builder b) { return b.defaultSystem("You are a friendly clerk.").build(); }')
+    assert shape(found) == [("system", ["You are a friendly clerk."])]
+
+
+def test_statements_of_kotlin_that_are_messages():
+    text = 'val p = prompt("x") {\n system("You are kind.")\n user("Answer $question")\n}'
+    (found,) = read(text, "a.kt")
+    assert shape(found) == [("system", ["You are kind."]), ("user", ["Answer ", "<question>"])]
+
+
+def test_a_prompt_method_is_read_where_it_is_called_and_its_answer_followed():
+    text = """
+class A {
+  String buildPrompt(String topic) { return "You explain " + topic + ". Please be brief."; }
+  void run(String q) {
+    String answer = chatModel.call(buildPrompt(q));
+    Runtime.getRuntime().exec(answer);
+  }
+}
+"""
+    (found,) = read(text)
+    assert shape(found) == [(None, ["You explain ", "<q>", ". Please be brief."])]
+    assert [n.kind for n in found.notes] == [NoteKind.OUTPUT_RUNS]

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from agentops.injection.kinds import Kind
 from agentops.injection.source import Source
 from agentops.injection.syntax.code import javascript
+from agentops.injection.syntax.code.lex import MAX_TOKENS, Lexer
+from agentops.injection.syntax.code.tokens import JAVASCRIPT
 from agentops.injection.template import Hole, NoteKind, Template, TemplateError, TemplateKind, Text
 
 
@@ -219,13 +221,240 @@ def test_any_text_is_read_or_refused(text: str):
             assert error.location.line is not None
 
 
-@pytest.mark.parametrize(
-    "piece",
-    ["`${", "{", '"', "x=x+x;", "const prompt = `You are ${x} please do`;\n", "prompt += 'You are nice ';\n", "f(g("],
-)
-def test_hostile_files_end_soon(piece: str):
-    text = piece * (1_000_000 // len(piece))
+HOSTILE = (
+    '"', "'", "`", "`${", "`${a}", "`${a?`", "({[", "f()", "([)]", "/*", "/", "/[", "= /a", "a/b ", "\\", '"\\', "x=x+x;",
+    "const a=`You are ${a} please`;", "prompt += 'You are nice ';\n", "f(g(", "a.b().c.", "a?b:", "a=>", "a.map(a=>",
+    "{role:'user',content:x},", "m.push({role:'user',content:x});", "m=[...m,{role:'user',content:a}];",
+    "for(const a of b){", "if(a){prompt+=`x ${a}`}else{prompt+=b}\n", "const {a,b}=a;", "type A='a'|'b';",
+    "function f(prompt){return `You are ${prompt} please ${f(a)}`}\n", "const r=llm.chat(a);eval(r);",
+    "Handlebars.compile(req.body.t);", "generateText({system:'You are',prompt:`x ${a}`});",
+)  # fmt: skip
+BEGUN = (
+    ("const prompt=", '"You are "+a+'), ("const prompt=`You are {{ab}}`", '.replace("{{ab}}",v)'),
+    ('const prompt="You are AB please"', '.replace("AB","AB x AB")'), ("messages=[", '"a",'), ("const prompt = a", ".b"),
+    ("const prompt = `You are ", "{{a}} "), ("const prompt = `You are ", "{{#a}}"), ("const prompt = `You are ", "${ab} "),
+    ("const B=`You are " + "a " * 200_000 + "`;", "p=B+x;"),
+)  # fmt: skip
+# A machine that has other work to do counts more processor time for the same.
+SLOWER = 1.75
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("begin", "piece"), [*(("", p) for p in HOSTILE), *BEGUN])
+def test_hostile_files_end_soon(begin: str, piece: str):
+    lexer = Lexer(Source("a.ts", piece * 50), JAVASCRIPT)
+    lexer.run()
+    # As large as a file may be, but not so large that it is refused before it is looked into.
+    times = min((1_000_000 - len(begin)) // len(piece), int(MAX_TOKENS * 0.95) * 50 // max(lexer.count, 1))
+    text = begin + piece * times
     begun = time.process_time()
     with contextlib.suppress(TemplateError):
         javascript.parse(Source("a.ts", text))
-    assert time.process_time() - begun < 4
+    assert time.process_time() - begun < 2 * SLOWER
+
+
+@pytest.mark.parametrize("piece", ["f()", "const prompt = `You are ${x} please do`;\n", "a=a+a;"])
+def test_a_bundle_is_refused_and_not_half_read(piece: str):
+    with pytest.raises(TemplateError, match="more than") as caught:
+        javascript.parse(Source("a.ts", piece * (1_000_000 // len(piece))))
+    assert caught.value.location.line is not None
+    assert "prompts.exclude" in caught.value.hint
+
+
+def test_every_role_and_parts_of_a_content():
+    text = """const messages = [
+  { role: "developer", content: "You are terse." },
+  { role: "user", content: [{ type: "text", text: `Look at ${name}` }, { type: "image_url", image_url: u }] },
+  { role: "assistant", content: lastAnswer }, { role: "tool", content: JSON.stringify(result) },
+];"""
+    (found,) = read(text)
+    assert shape(found) == [
+        ("developer", ["You are terse."]), ("user", ["Look at ", "<name>"]), ("assistant", ["<lastAnswer>"]),
+        ("tool", ["<result>"]),
+    ]  # fmt: skip
+    assert found.holes[-1].filters == ("tojson",)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "streamText({ model, system: `You help ${who}.`, prompt: question })",
+        "generateObject({ model, schema, prompt: question, system: `You help ${who}.` })",
+        "ai.generate({ system: `You help ${who}.`, messages: [{ role: 'user', content: question }] })",
+        "client.responses.create({ model, instructions: `You help ${who}.`, input: question })",
+    ],
+)
+def test_the_options_of_a_models_call(call: str):
+    (found,) = read(f"const r = await {call}")
+    assert shape(found) == [("system", ["You help ", "<who>", "."]), ("user", ["<question>"])]
+
+
+def test_langchain_templates_and_what_fills_them():
+    text = """
+const chat = ChatPromptTemplate.fromMessages([SystemMessagePromptTemplate.fromTemplate("You speak {language}."),
+  HumanMessagePromptTemplate.fromTemplate("{text}")]);
+const out = await chat.pipe(model).invoke({ language: "German", text: req.body.text });
+"""
+    (found,) = read(text)
+    assert shape(found) == [("system", ["You speak ", "<language>", "."]), ("user", ["<text>"])]
+    assert found.assigned["language"].kind is Kind.CONSTANT
+    assert found.assigned["text"].kind is Kind.USER
+    (found,) = read("const p = new PromptTemplate({ template: 'Explain {topic} to a child.', inputVariables: [] })")
+    assert shape(found) == [(None, ["Explain ", "<topic>", " to a child."])]
+
+
+def test_genaiscript_inner_prompts_and_roles():
+    text = """
+const { text } = await runPrompt((_) => { _.def("NOTE", note); _.$`Sum up NOTE.` })
+$`Be kind.`.role("system")
+defData("ROWS", rows)
+$`Explain ROWS.`
+"""
+    inner, outer = read(text, "a.genai.mjs")
+    assert shape(inner) == [("user", ["NOTE:\n```\n", "<note>", "\n```\n\nSum up NOTE."])]
+    assert shape(outer) == [
+        ("system", ["Be kind."]), ("user", ["ROWS:\n```\n", "<rows>", "\n```\n\nExplain ROWS."]),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "server.registerTool('send', { title: 'S', description: 'Sends a letter to one person.', inputSchema: {} }, f)",
+        "const t = tool({ description: 'Sends a letter to one person.', inputSchema: z.object({}), execute })",
+        "const t = new DynamicTool({ name: 'send', description: 'Sends a letter to one person.', func: f })",
+    ],
+)
+def test_descriptions_of_tools(text: str):
+    (found,) = read(text)
+    assert found.kind is TemplateKind.TOOL
+    assert shape(found) == [(None, ["Sends a letter to one person."])]
+
+
+def test_a_system_text_of_two_calls_is_reported_once():
+    text = "const S = `You are a clerk. Never lie.`;\nf({ model, system: S, prompt: a });\nconst x = S;"
+    (found,) = read(text)
+    assert shape(found) == [("system", ["You are a clerk. Never lie."]), ("user", ["<a>"])]
+
+
+def test_conditions_stand_with_their_holes():
+    text = """
+let prompt = "You are kind.";
+if (a) { prompt += `A ${b}` } else if (c) { prompt += `C ${d}` } else { prompt += `E ${e}` }
+if (x) prompt += `X ${y}`
+for (const q of list) { prompt += `Z ${q}` }
+"""
+    (found,) = read(text)
+    assert [(h.name, h.condition) for h in found.holes] == [
+        ("b", "a"), ("d", "c"), ("e", "not (c)"), ("y", "x"), ("list[]", ""),
+    ]  # fmt: skip
+    (found,) = read("const prompt = `You answer. ${docs.length > 3 ? `Many: ${docs}` : `Few: ${note}`} ${on && who}`")
+    assert [(h.name, h.condition) for h in found.holes] == [
+        ("docs", "docs.length > 3"), ("note", "not (docs.length > 3)"), ("who", "on"),
+    ]  # fmt: skip
+
+
+def test_a_prompt_function_is_read_where_it_is_called():
+    text = """
+function buildPrompt(topic: string, doc: Doc) {
+  const head = `You write about ${topic}.`;
+  return `${head} Use this: ${doc.body}`;
+}
+const r = await client.chat.completions.create({ model, messages: [{ role: "user", content: buildPrompt(q, mail) }] });
+"""
+    (found,) = read(text)
+    assert shape(found) == [("user", ["You write about ", "<q>", ". Use this: ", "<mail.body>"])]
+    assert [h.written for h in found.holes] == ["${topic}", "${doc.body}"]
+
+
+def test_a_prompt_function_of_several_calls_keeps_its_parameters():
+    text = """
+const askPrompt = (topic: string) => { return `You explain ${topic} to a child now.`; };
+const a = [{ role: "user", content: askPrompt("bees") }];
+const b = [{ role: "user", content: askPrompt(req.body.q) }];
+"""
+    found = read(text)
+    assert {h.name for t in found for h in t.holes} == {"topic"}
+
+
+def test_a_function_that_calls_itself_ends():
+    (found,) = read("function ownPrompt(x) { return `You say ${x} and ${ownPrompt(x)} now.`; }")
+    assert "x" in [h.name for h in found.holes]
+
+
+def test_the_key_of_a_call_is_not_its_text():
+    text = (
+        "const prompt = `Answer ${req.param('q')} from ${readFileSync('notes.txt')} by ${dedent(`the rules of ${h}`)}`"
+    )
+    (found,) = read(text)
+    assert shape(found)[0][1] == [
+        "Answer ", "<req.param()>", " from ", "<readFileSync()>", " by the rules of ", "<h>",
+    ]  # fmt: skip
+    assert found.assigned["readFileSync()"].kind is Kind.THIRD_PARTY
+
+
+def noted(text: str, kind: NoteKind) -> list[str]:
+    return [n.said for t in read(text) for n in t.notes if n.kind is kind]
+
+
+ASKED = (
+    "async function run(q) { const { text } = await generateText({ model, system: S, prompt: `Write on ${q}` }); %s }"
+)
+
+
+@pytest.mark.parametrize(
+    ("behind", "said"),
+    [
+        ("eval(text)", "eval(text)"),
+        ("const sql = text.trim(); await db.query(sql)", "db.query(sql)"),
+        ("child_process.exec(`sh -c ${text}`)", "child_process.exec(text)"),
+        ("const f = new Function(text)", "new Function(text)"),
+    ],
+)
+def test_an_answer_that_is_run_is_noted(behind: str, said: str):
+    assert noted(ASKED % behind, NoteKind.OUTPUT_RUNS) == [said]
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "const m = /x/.exec(text)",
+        "show(text)",
+        "db.query(known)",
+        "} async function other(text) { eval(text)",
+    ],
+)
+def test_an_answer_that_is_only_read_is_not_noted(behind: str):
+    assert noted(ASKED % behind, NoteKind.OUTPUT_RUNS) == []
+
+
+def test_an_answer_that_is_stored_is_noted():
+    assert noted(ASKED % "await memory.add(text)", NoteKind.OUTPUT_STORED) == ["memory.add(text)"]
+
+
+def test_a_template_whose_text_comes_from_outside_is_noted():
+    said = noted("const promptTemplate = Handlebars.compile(req.body.prompt);", NoteKind.USER_TEMPLATE)
+    assert said == ["Handlebars.compile(req.body.prompt)"]
+    assert read("const page = Handlebars.compile(req.body.page);") == ()
+    assert noted("const promptTemplate = Handlebars.compile(`You help {{who}} now.`);", NoteKind.USER_TEMPLATE) == []
+
+
+def test_a_large_file_that_people_could_have_written_is_read():
+    text = "".join(
+        f"""
+export class Service{i} {{
+  async load(id: string, options: Options = {{}}): Promise<Item[]> {{
+    const res = await this.http.get(`/items/${{id}}?page=${{options.page ?? 1}}`, {{ headers: {{ "X-A": "b" }} }});
+    const key = ["cache", 'items', id].join("/");
+    if (!res.ok) {{ throw new Error(`Could not load ${{id}}: ${{res.status}}`); }}
+    return res.items.map((x) => ({{ ...x, label: `${{x.a}} - ${{x.b}}` }})).filter(Boolean);
+  }}
+  prompt(q: string) {{ return `You are a clerk. Answer ${{q}} now.`; }}
+}}
+"""
+        for i in range(650)
+    )
+    assert len(text) > 280_000
+    found = read(text)
+    assert len(found) == 650
+    assert all([h.name for h in t.holes] == ["q"] for t in found)

@@ -42,7 +42,7 @@ def turns(template: Template) -> list[tuple[str | None, str]]:
         ("PROMPTS = {'sum': 'Summarise the {text} for me'}", None, "Summarise the {text} for me"),
         ("class A:\n    def f(self):\n        self.prompt = f'Answer the {self.ask} please'", None,
          "Answer the {self.ask} please"),
-        ("P = 'You are a bot. Read {doc} now.'\ndef f(d):\n    return llm.invoke(P.format(doc=d.body))", None,
+        ("P = 'You are a bot. Read {doc} now.'\ndef f(d):\n    return llm.invoke(P.format(doc=d.rest))", None,
          "You are a bot. Read {doc} now."),
         ("@agent.system_prompt\ndef f(ctx):\n    return f'Name: {ctx.deps.name}'", "system", "Name: {ctx.deps.name}"),
         ("    prompt = f'''Answer the {q} now'''\n    return prompt\n", None, "Answer the {q} now"),
@@ -185,21 +185,143 @@ def test_nothing_but_the_declared_error_is_raised(text: str) -> None:
         assert 0 <= hole.offset <= len(text)
 
 
+_BIG = "You are a bot, your task is " + "word " * 2_000
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "(" * 1_000_000,
-        "prompt = " + "+".join(["'aaaa'"] * 140_000),
-        "\n".join(f'p{i} = f"You are a bot, your task is {{x{i}}}"' for i in range(3_000)),
-        'prompt = f"You are ' + "{x}" * 330_000 + '"',
-        'prompt = "You are a bot"\n' + 'prompt = prompt + f"x {y}"\n' * 12_000,
-        "x = search(q)\n" * 3_000 + 'prompt = f"You are a bot {x}"\n' * 3_000,
-        "m = []\n" + 'm.append({"role": r, "content": f"answer {x}"})\n' * 3_000,
+        "prompt = " + "+".join(["'aaaa'"] * 49_000),
+        "\n".join(f'p{i} = f"You are a bot, your task is {{x{i}}}"' for i in range(8_000)),
+        'prompt = f"You are ' + "{x}" * 19_000 + '"',
+        'prompt = "You are a bot"\n' + 'prompt = prompt + "x y"\n' * 15_500,
+        'x = search(q)\nprompt = f"You are a bot {x}"\n' * 8_000,
+        "x = [[1], [2]]\n" * 25_000,
+        f"P = {_BIG!r}\n" + "".join(f"def f{i}(q):\n    return P + q\n" for i in range(8_000)),
+        "m = []\n" + 'm.append({"role": r, "content": "answer me"})\n' * 8_000,
+        "m = []\n" + 'm.append({"role": "user", "content": "x"})\nc.create(messages=m)\n' * 4_000,
+        "".join(f"m = []\nm.append({{'role': 'user', 'content': q{i}}})\nllm.chat(messages=m)\n" for i in range(4_000)),
+        "p = '" + "a {} " * 19_000 + "'.format(" + "x," * 19_000 + ")",
+        "".join(f"def g{i}(x):\n    return 'You are a bot ' + g{i + 1}(x) + g{i + 1}(x)\n" for i in range(4_000)),
+        "".join(f"a{i + 1} = a{i} + a{i} + b{i}\nprompt = f'please answer {{a{i}}}'\n" for i in range(4_000)),
+        "l = []\n" + "l.append('You are a bot')\n" * 9_000 + "prompt = 'x'.join(l)\n" * 3_000,
     ],
-    ids=["parentheses", "sum", "f-strings", "fields", "itself", "uses", "messages"],
-)
+    ids=["parentheses", "sum", "f-strings", "fields", "itself", "rebound", "lists", "constant", "messages", "sent",
+         "anew", "positions", "functions", "doubled", "joined"],
+)  # fmt: skip
 def test_hostile_source_ends_soon(text: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     with contextlib.suppress(TemplateError):
         read(text)
-    assert time.perf_counter() - begun < 8
+    assert time.process_time() - begun < 2
+
+
+def test_what_comes_to_more_than_any_program_holds_is_an_error_with_its_place() -> None:
+    text = f"P = {_BIG!r}\n" + "".join(f"def f{i}(q):\n    return P + q\n" for i in range(2_000))
+    with pytest.raises(TemplateError, match="come to more than") as raised:
+        read(text)
+    assert raised.value.location.line is not None
+    assert raised.value.location.line > 500
+
+
+@pytest.mark.parametrize("number", [501, 1_200])
+def test_no_message_of_a_long_list_is_left_out(number: int) -> None:
+    text = "m = []\n" + 'm.append({"role": "user", "content": "answer me"})\n' * number
+    assert len(one(text + "m.append({'role': 'user', 'content': last})\nc.create(messages=m)").messages) == number + 1
+
+
+def test_a_list_that_is_made_anew_forgets_its_messages() -> None:
+    text = "".join(f"m = []\nm.append({{'role': 'user', 'content': q{i}}})\nllm.chat(messages=m)\n" for i in range(2))
+    assert [turns(t) for t in read(text)] == [[("user", "{q0}")], [("user", "{q1}")]]
+
+
+def test_what_is_appended_after_a_call_is_still_read() -> None:
+    text = "m = [{'role': 'system', 'content': 'Be kind.'}]\nllm.chat(messages=m)\n"
+    text += "m.append({'role': 'user', 'content': mail})\nreturn_(m)\n"
+    assert ("user", "{mail}") in [turn for t in read(text) for turn in turns(t)]
+
+
+def test_a_function_that_returns_a_text_is_put_in_where_it_is_called() -> None:
+    text = """
+def listed(docs):
+    return "\\n".join(d.page_content for d in docs)
+def build_prompt(hits, q, tone="kind"):
+    return f"You are {tone}. Use {listed(hits)} to answer {q}"
+"""
+    assert turns(one(text)) == [(None, "You are {tone}. Use {hits[].page_content}\n to answer {q}")]
+
+
+def test_arguments_defaults_methods_and_properties_go_with_the_function() -> None:
+    text = """
+class A:
+    @property
+    def head(self):
+        return "Answer in English."
+    def rule(self, what, tone="kind"):
+        return f"Be {tone} about {what}."
+    def ask(self, q):
+        return llm.invoke(f"{self.head} {self.rule(q)} {self.rule('cats', tone='short')} You are a bot.")
+"""
+    said = "Answer in English. Be kind about {q}. Be short about cats. You are a bot."
+    assert turns(one(text)) == [(None, said)]
+
+
+def test_a_function_that_calls_itself_or_is_wrapped_stays_a_value() -> None:
+    loop = "def g(x):\n    return 'You are a bot. ' + g(x)\nprompt = f'Please answer {g(q)} now'\n"
+    assert [h.name for t in read(loop) for h in t.holes]
+    wrapped = "@retry\ndef g(x):\n    return 'the text'\nprompt = f'Please answer {g(q)} now'\n"
+    assert turns(one(wrapped)) == [(None, "Please answer {g()} now")]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "p = jinja2.Template('Please answer {{ doc }} on {{ day }}').render(doc=input(), day=date.today())",
+        "prompt = Template('Please answer {{ doc }} on {{ day }}').render({'doc': input(), 'day': date.today()})",
+        "p = PromptTemplate.from_template('Answer {doc} on {day}')\ns = p.format(doc=input(), day=date.today())",
+        "p = PromptTemplate.from_template('Answer {doc} on {day}')\np.invoke({'doc': input(), 'day': date.today()})",
+        "class A:\n  def __init__(self):\n    self.p = PromptTemplate(template='Answer {doc} on {day}')\n"
+        "  def run(self):\n    return self.p.format(doc=input(), day=date.today())",
+    ],
+)
+def test_what_a_template_is_handed_is_where_its_fields_come_from(code: str) -> None:
+    found = one(code)
+    assert [h.name for h in found.holes] == ["doc", "day"]
+    assert {n: a.kind for n, a in found.assigned.items()} == {"doc": Kind.USER, "day": Kind.CONSTANT}
+
+
+def test_a_signature_in_a_string_has_its_inputs_types_and_order() -> None:
+    found = one("s = dspy.Signature('question, hints: list[str], n: int -> answer: str', 'Answer it kindly.')")
+    assert [h.name for h in found.holes] == ["question", "hints", "n"]
+    assert (found.types["n"], turns(found)[0][1].startswith("Answer it kindly.")) == ("int", True)
+    text = "p = dspy.Predict('question -> answer')"
+    hole = one(text).holes[0]
+    assert text[hole.offset : hole.offset + len(hole.written)] == "question"
+    assert read("x = dspy.Predict('no arrow here')") == ()
+
+
+def test_messages_that_are_sent_and_then_answered_note_what_becomes_of_the_answer() -> None:
+    head = "def f(q):\n    a = llm.invoke(f'Please write the code for {q} now')\n"
+    kinds = {
+        "    subprocess.run(a, shell=True)\n": [NoteKind.OUTPUT_RUNS],
+        "    code = a.content.strip()\n    cursor.execute(code)\n": [NoteKind.OUTPUT_RUNS],
+        "    vector_store.add_texts([a])\n": [NoteKind.OUTPUT_STORED],
+        "    exec(q)\n": [],
+        "    memory.save(q)\n": [],
+        "    return a\n": [],
+    }
+    for tail, expected in kinds.items():
+        assert [n.kind for n in one(head + tail).notes] == expected, tail
+
+
+def test_only_outside_text_behind_a_fixed_prompt_is_noted_as_appended() -> None:
+    assert [n.kind for n in one("P = 'You are a bot now.'\nprompt = P + mail.body").notes] == [NoteKind.APPENDED]
+    assert one("P = 'You are a bot now.'\nprompt = P + str(datetime.now())").notes == ()
+    assert one("prompt = f'You are a bot now. {mail.body}'").notes == ()
+
+
+def test_a_template_of_the_programs_own_is_no_foreign_one() -> None:
+    assert read("t = jinja2.Template(open('prompts/a.j2').read())") == ()
+    assert read("t = SandboxedEnvironment().from_string(request.args['t'])") == ()
+    assert [n.kind for n in one("t = Environment().from_string(request.args['t'])").notes] == [NoteKind.USER_TEMPLATE]

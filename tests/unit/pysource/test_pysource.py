@@ -104,6 +104,8 @@ def test_a_text_is_followed_to_its_parts(text: str, parts: list[str]) -> None:
     assert shape(text) == parts
 
 
-def test_constants_that_double_each_other_stay_bounded() -> None:
+def test_constants_that_double_each_other_are_refused_with_their_place() -> None:
     text = "a0 = 'word '\n" + "".join(f"a{i} = f'{{a{i - 1}}}{{a{i - 1}}}'\n" for i in range(1, 60))
-    assert len(shape(text)) < 200_000
+    with pytest.raises(SourceError, match="pieces") as raised:
+        shape(text)
+    assert raised.value.line > 10

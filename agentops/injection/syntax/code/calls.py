@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agentops.injection.kinds import Kind
 from agentops.injection.syntax.code import printf
 from agentops.injection.syntax.code.chains import State
-from agentops.injection.syntax.code.expression import is_written_text, passes
+from agentops.injection.syntax.code.expression import is_written_text, only_return, passes
 from agentops.injection.syntax.code.known_calls import CONSTANT_CALLS, FORMATS, WRAPPERS, filter_of
 from agentops.injection.syntax.code.lists import glue
 from agentops.injection.syntax.code.tokens import Chunk, Node, cut
-from agentops.injection.syntax.code.tree import Nodes, fixed, inside, is_op
+from agentops.injection.syntax.code.tree import Nodes, fixed, inside
 from agentops.injection.syntax.code.value import Part, Ref, Value, filtered
 from agentops.injection.template import Assigned
 
 if TYPE_CHECKING:
     from agentops.injection.syntax.code.values import Values
 
+_DEEPEST = 8
+_PROSE = 3  # words that no key or file name has
 _BUILDERS = frozenset(("new StringBuilder", "new StringBuffer", "new ArrayList", "new StringJoiner"))
 
 
@@ -28,6 +30,8 @@ class Calls:
 
     def __init__(self, values: Values) -> None:
         self._values = values
+        self._busy: set[int] = set()
+        self._memo: dict[int, Value] = {}
 
     def of(self, path: str, arguments: Node, nodes: Nodes) -> State:
         """The call of `path`; `nodes` are the expression up to its arguments."""
@@ -49,23 +53,61 @@ class Calls:
             return State(value=self._values.joined(args))
         if args and (found := filter_of(last)):
             return State(value=filtered(self._values.of(args[0]), found))
+        if (given := self._inlined(path, args, nodes)) is not None:
+            return State(value=given)
         if args and not path.startswith("new "):
             value = self._values.of(args[0])
-            kept = value.says and len(value.parts) < 400 and is_written_text(args[0])
+            # `dedent("You are ...")` is its text, `request.param("q")` is not.
+            kept = is_written_text(args[0]) and value.words >= _PROSE and len(value.parts) < 400
             if kept or (passes(last) and value.refs):
                 return State(value=value)
-        given = self._given_back(path, args, nodes)
-        return (
-            State(value=given) if given is not None else _of(self._values.ref(f"{path.removeprefix('new ')}()", nodes))
-        )
+        return _of(self._values.ref(f"{path.removeprefix('new ')}()", nodes))
 
-    def _given_back(self, path: str, args: list[list[Node]], nodes: Nodes) -> Value | None:
-        """The text that an arrow function of this file gives back."""
-        definition = self._values.scope.definition(path, nodes[0].start) if not args else None
-        if definition is None or not any(is_op(n, "=>") for n in definition.nodes):
+    def _inlined(self, path: str, args: list[list[Node]], nodes: Nodes) -> Value | None:
+        """The text that a function of this file gives back, None for any other.
+
+        A parameter takes the name of what the only call gives it. Where several calls give different values, it
+        keeps its own: nothing is known of it.
+        """
+        name = path.removeprefix("this.").removeprefix("self.")
+        known = self._values.scope.functions.get(name, ())
+        if len(known) != 1 or id(known[0]) in self._busy or len(self._busy) > _DEEPEST:
             return None
-        value = self._values.locals.defined(definition, nodes[0].start)
-        return value if value.says else None
+        expression = only_return(known[0])
+        if not expression or expression[0].start <= nodes[0].start <= expression[-1].end:
+            return None
+        if id(known[0]) not in self._memo:
+            self._busy.add(id(known[0]))
+            try:
+                self._memo[id(known[0])] = self._values.of(expression)
+            finally:
+                self._busy.discard(id(known[0]))
+        value = self._memo[id(known[0])]
+        if not value.says:
+            return None
+        self._values.check(value)
+        self._name_parts(value, name)
+        given = dict(zip(known[0].parameters, args, strict=False)) if self._values.scope.called[name] == 1 else {}
+        return Value([self._given(p, given) if isinstance(p, Ref) else p for p in value.parts], value.formatted)
+
+    def _name_parts(self, value: Value, name: str) -> None:
+        for part in value.parts:
+            if isinstance(part, Chunk):
+                self._values.locals.named.setdefault(part.start, name)
+
+    def _given(self, ref: Ref, arguments: Mapping[str, Nodes]) -> Ref:
+        """The value as the caller knows it, where it gives one value for the parameter."""
+        root, dot, rest = ref.name.partition(".")
+        bare = root.removesuffix("[]")
+        parts = self._values.of(arguments[bare]).parts if bare in arguments else []
+        if len(parts) != 1 or not isinstance(parts[0], Ref):
+            return ref
+        one = parts[0]
+        name = f"{one.name}{root[len(bare) :]}{dot}{rest}"
+        return replace(
+            ref, name=name, filters=(*one.filters, *ref.filters), type=ref.type or one.type,
+            assigned=one.assigned or ref.assigned,
+        )  # fmt: skip
 
     def _wrapped(self, path: str, args: list[list[Node]]) -> State:
         how = WRAPPERS[path]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from agentops.injection.syntax.code.scope import Binding, Definition, Scope
+from agentops.injection.syntax.code.declared import DECLARING, behind_each, named, target, tests_in
+from agentops.injection.syntax.code.scope import Binding, Definition, Function, Scope
 from agentops.injection.syntax.code.tokens import Node
 from agentops.injection.syntax.code.tree import MAX_DEPTH, Nodes, assignment, inside, is_group, is_op, items
-from agentops.injection.syntax.code.types import type_of
+from agentops.injection.syntax.code.typed import type_of
 
-_DECLARING = frozenset((
-    "const", "let", "var", "val", "final", "static", "public", "private", "protected", "export", "readonly", "String",
-    "string", "auto",
-))  # fmt: skip
 _LOOPS = frozenset(("for", "while"))
 _TESTS = frozenset(("if", "switch", "catch", "when"))
 _ADDING = frozenset(["push", "append", "add", "WriteString", "Append", "appendLine", "addAll", "Write", "writeString"])
@@ -19,14 +16,16 @@ _ADDING = frozenset(["push", "append", "add", "WriteString", "Append", "appendLi
 class Collector:
     """Walks a tree once and fills a Scope. `types_first` is set for Java, where a parameter's type precedes it."""
 
-    def __init__(self, *, types_first: bool) -> None:
+    def __init__(self, text: str, *, types_first: bool) -> None:
         self.scope = Scope()
         self.types_first = types_first
+        self._text = text
+        self._condition = ""
 
-    def run(self, nodes: Nodes, end: int) -> Scope:
-        """The scope of the file whose text ends at `end`."""
+    def run(self, nodes: Nodes) -> Scope:
+        """The scope of the file."""
         self._enums(nodes)
-        self._walk(nodes, (0, end), lines=True, depth=0)
+        self._walk(nodes, (0, len(self._text)), lines=True, depth=0)
         return self.scope
 
     def _enums(self, nodes: Nodes) -> None:
@@ -47,20 +46,28 @@ class Collector:
     def _walk(self, nodes: Nodes, block: tuple[int, int], *, lines: bool, depth: int) -> None:
         if depth > MAX_DEPTH:
             return
+        outer = self._condition
         for item in items(nodes, lines=lines):
+            tests = tests_in(self._text, item, outer)
+            self._condition = tests.get(-1, outer)
             self._item(item, block)
-            behind = _behind(item)
+            behind = behind_each(item)
             for at, node in enumerate(item):
                 if node.kind != "group":
                     continue
                 inner = block
+                self._condition = outer
                 if node.text == "{":
                     inner = (node.start, node.end)
+                    self._condition = tests.get(at, outer)
                 elif node.text == "(":
                     self._parens(item, at, *behind[at])
                 self._walk(node.kids, inner, lines=node.text == "{", depth=depth + 1)
+        self._condition = outer
 
     def _item(self, item: list[Node], block: tuple[int, int]) -> None:
+        if item[0].text == "if" and len(item) > 3 and is_group(item[1], "(") and item[2].kind == "name":
+            item = item[2:]  # a statement without braces
         found = assignment(item)
         if found is not None and found[0] + 1 < len(item):
             self._assigned(item, *found, block)
@@ -71,7 +78,7 @@ class Collector:
             if item[at].text not in _ADDING or at + 1 >= len(item) or not is_group(item[at + 1], "("):
                 continue
             if is_op(item[at - 1], ".", "?.") and item[0].kind == "name" and item[0].text not in ("return", "this"):
-                first = next((n for n in item if n.kind == "name" and n.text not in _DECLARING), item[0])
+                first = next((n for n in item if n.kind == "name" and n.text not in DECLARING), item[0])
                 if found is None:
                     for arg in inside(item[at + 1])[:40]:
                         self._define(first.text, "push", arg, item[at].start, block)
@@ -88,12 +95,12 @@ class Collector:
                 self._destructured(group, right, block)
             return
         declared = (
-            how == ":=" or names[0].text in _DECLARING or (len(names) > 1 and not any(is_op(n, ".") for n in left))
+            how == ":=" or names[0].text in DECLARING or (len(names) > 1 and not any(is_op(n, ".") for n in left))
         )
-        if left[-1].kind == "group" and left[-1].text in "{[" and names[0].text in _DECLARING and len(names) == 1:
+        if left[-1].kind == "group" and left[-1].text in "{[" and names[0].text in DECLARING and len(names) == 1:
             self._destructured(left[-1], right, block)
             return
-        name = _target(left, types_first=self.types_first)
+        name = names[0].text if how == ":=" else target(left, types_first=self.types_first)
         if name is None:
             return
         if how in ("+=",):
@@ -116,7 +123,7 @@ class Collector:
 
     def _define(self, name: str, how: str, nodes: Nodes, at: int, block: tuple[int, int]) -> None:
         if nodes:
-            self.scope.define(Definition(name, how, nodes, at, *block))
+            self.scope.define(Definition(name, how, nodes, at, *block, self._condition))
 
     def _destructured(self, group: Node, right: Nodes, block: tuple[int, int]) -> None:
         """`const { query, top: k } = req.body`: every name stands for an attribute."""
@@ -127,7 +134,7 @@ class Collector:
                 continue
             name = item[2].text if len(item) > 2 and is_op(item[1], ":") else item[0].text
             dot = Node("op", ".", right[-1].end, right[-1].end)
-            attribute = Node("name", item[0].text, item[0].start, item[0].end)
+            attribute = Node("name", item[0].text, right[-1].end, right[-1].end)
             self._define(name, "=", (*right, dot, attribute), group.start, block)
 
     def _parens(self, item: list[Node], at: int, body: Node | None, arrow: Node | None) -> None:
@@ -135,19 +142,38 @@ class Collector:
         are the first ones behind them."""
         group = item[at]
         before = item[at - 1].text if at and item[at - 1].kind == "name" else ""
+        if before:
+            self.scope.called[before] += 1
         if before in _LOOPS:
             until = body.end if body is not None else item[-1].end
             self.scope.loop(group.start, until)
             self._over(group.kids, (group.start, until))
         elif before not in _TESTS and (body is not None or arrow is not None):
             until = body.end if body is not None and arrow is None else item[-1].end
-            for parameter in inside(group)[:100]:
+            listed = inside(group)[:100]
+            for parameter in listed:
                 self._parameter(parameter, (group.start, until))
+            self._function(item, at, body=body, arrow=arrow)
+
+    def _function(self, item: list[Node], at: int, *, body: Node | None, arrow: Node | None) -> None:
+        """Remember a function under its name: `function f(a) {...}`, `String f(String a) {...}`, `f = (a) => ...`."""
+        name = item[at - 1].text if at and item[at - 1].kind == "name" else ""
+        given: Nodes = [body] if body is not None else []
+        if arrow is not None:
+            head = next((i for i in range(at - 1, max(at - 3, 0), -1) if is_op(item[i], "=")), None)
+            after = next((i for i in range(at + 1, min(at + 12, len(item))) if item[i] is arrow), None)
+            name = target(item[:head], types_first=self.types_first) or "" if head else ""
+            given = item[after + 1 :] if after is not None else []
+        if name and given:
+            names = tuple(named(p, types_first=self.types_first) for p in inside(item[at])[:100])
+            self.scope.functions.setdefault(name, []).append(Function(names, given))
+            if arrow is None:
+                self.scope.called[name] -= 1  # its own declaration
 
     def _over(self, kids: Nodes, where: tuple[int, int]) -> None:
         for at, node in enumerate(kids):
             if (node.kind == "name" and node.text in ("of", "in")) or is_op(node, ":"):
-                names = [n.text for n in kids[:at] if n.kind == "name" and n.text not in _DECLARING]
+                names = [n.text for n in kids[:at] if n.kind == "name" and n.text not in DECLARING]
                 if names and kids[at + 1 :]:
                     self.scope.bind(names[-1], Binding(*where, over=kids[at + 1 :]))
                 return
@@ -206,36 +232,3 @@ class Collector:
             kind = type_of(item[colon + 1 :], self.scope.enums) if typed and colon is not None else ""
             if kind or not typed:
                 self.scope.bind(item[0].text, Binding(*where, type=kind))
-
-
-def _target(left: Nodes, *, types_first: bool) -> str | None:
-    """The name that is assigned to: of `const x: string`, `String x`, `var x string`, `this.x`, `x`."""
-    colon = next((i for i, n in enumerate(left) if is_op(n, ":")), None)
-    if colon is not None:
-        left = left[:colon]
-    while left and is_op(left[-1], "?", "!"):
-        left = left[:-1]
-    if left and left[-1].kind == "group":
-        return None
-    names = [n.text for n in left if n.kind == "name"]
-    if not names:
-        return None
-    if colon is None and not types_first and names[0] in ("var", "const") and len(names) > 2:
-        return names[1]
-    plain = len(names) == 2 and names[0] not in _DECLARING and not any(is_op(n, ".") for n in left)
-    return names[0] if plain and not types_first else names[-1]
-
-
-def _behind(item: list[Node]) -> list[tuple[Node | None, Node | None]]:
-    """For every node of the item the first braces and the first arrow behind it."""
-    found: list[tuple[Node | None, Node | None]] = []
-    body: Node | None = None
-    arrow: Node | None = None
-    for node in reversed(item):
-        found.append((body, arrow))
-        if is_group(node, "{"):
-            body = node
-        elif is_op(node, "=>", "->"):
-            arrow = node
-    found.reverse()
-    return found

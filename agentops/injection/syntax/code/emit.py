@@ -14,13 +14,14 @@ from agentops.injection.syntax.code.tokens import Chunk, Dialect
 from agentops.injection.syntax.code.tree import Nodes
 from agentops.injection.template import Assigned, Hole, Message, Note, Template, TemplateKind
 
-MAX_PROMPTS = 1_000
+MAX_PROMPTS = 2_500
 """More prompts than a source file that people write has."""
 
 
 @dataclass(slots=True)
 class Found:
-    """A template before the texts that several finds share are given to one of them: the lowest `rank` first."""
+    """A template before the texts that several finds share are given to one of them: the lowest `rank` first. `whole`
+    is set where a value is all of the text."""
 
     messages: list[Spoken]
     at: int
@@ -29,6 +30,7 @@ class Found:
     kind: TemplateKind = TemplateKind.PROMPT
     types: dict[str, str] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    whole: bool = False
 
 
 class Emitter:
@@ -46,7 +48,7 @@ class Emitter:
         kept: list[tuple[int, Template]] = []
         for one in sorted(found, key=lambda f: (f.rank, f.at)):
             fresh = {p.start for s in one.messages for p in s.value.parts if isinstance(p, Chunk) and p.text.strip()}
-            fresh |= {r.start for s in one.messages for r in s.value.refs if r.name == "fromResource"}
+            fresh |= {r.start for s in one.messages for r in s.value.refs if r.name == "fromResource" or one.whole}
             if not fresh or fresh <= used:
                 continue
             if (

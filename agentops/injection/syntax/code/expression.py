@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import overload
 
+from agentops.injection.syntax.code.scope import Function
 from agentops.injection.syntax.code.tokens import Node
-from agentops.injection.syntax.code.tree import Nodes, inside, is_op
+from agentops.injection.syntax.code.tree import Nodes, inside, is_group, is_op, items
 
 MOST_NAME = 300
 """Characters of a name; a longer chain of attributes is cut."""
 
+_MOST_LOOKED = 2_000
 _LEADING = frozenset(("await", "return", "const", "typeof", "yield", "async"))
 
 
@@ -59,6 +61,23 @@ def returned(block: Node) -> Nodes:
         if item[0].text == "return":
             return item[1:]
     return listed[-1] if listed else ()
+
+
+def only_return(function: Function) -> Nodes:
+    """The expression that a function gives back, empty where it has none or more than one."""
+    if len(function.body) != 1 or not is_group(function.body[0], "{"):
+        return function.body
+    found: list[Nodes] = []
+    stack: list[tuple[Nodes, bool]] = [(function.body, True)]
+    looked = 0
+    while stack and looked < _MOST_LOOKED:
+        nodes, lines = stack.pop()
+        looked += len(nodes)
+        for item in items(nodes, lines=lines):
+            at = next((i for i, n in enumerate(item) if n.text == "return" and n.kind == "name"), None)
+            found += [item[at + 1 :]] if at is not None else []
+            stack += ((n.kids, n.text == "{") for n in item if n.kind == "group")
+    return found[0] if len(found) == 1 and looked < _MOST_LOOKED else ()
 
 
 def name_of(nodes: Iterable[Node]) -> str:

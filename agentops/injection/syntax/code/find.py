@@ -40,14 +40,15 @@ class Finder:
         self.source, self.dialect = source, dialect
         self.verbs, self.dollars = verbs, dollars
         self.tree = build(Lexer(source, dialect).run())
-        collector = Collector(types_first=dialect.name == "java")
-        scope = collector.run(self.tree, len(source.text))
+        collector = Collector(source.text, types_first=dialect.name == "java")
+        scope = collector.run(self.tree)
         if dialect.name == "go":
             collector.go_range(self.tree)
         self.values = Values(source, scope)
         self.messages = Messages(source, self.values)
         self.found: list[Found] = []
         self.fills: dict[str, Nodes] = {}
+        self._covered: set[int] = set()
         self._chat, self._options = Chat(self), Options(self)
 
     def templates(self) -> tuple[Template, ...]:
@@ -92,7 +93,9 @@ class Finder:
             colon = next((i for i, n in enumerate(item[: found[0]]) if is_op(n, ":")), None)
             if colon:
                 target = [n.text for n in item[:colon] if n.kind == "name"]
-            if self.dialect.name == "go" and item[0].text in ("var", "const") and len(target) > 1:
+            if found[1] == ":=":
+                target = target[:1]
+            elif self.dialect.name == "go" and item[0].text in ("var", "const") and len(target) > 1:
                 target = target[1:2]
             context = replace(around, names=(target[-1], *around.names)[:5] if target else around.names, call="")
             expression = item[found[0] + 1 :]
@@ -155,10 +158,15 @@ class Finder:
         text = _head(value)
         if call in names.TOOL_CALLS and self._tool(nodes, value, context, text):
             return
-        told = call in names.TEXT_CALLS and (len(text.split()) > 2 or "{" in text)
+        told = (call in names.TEXT_CALLS or context.call in names.TEXT_CALLS) and (len(text.split()) > 2 or "{" in text)
         if not told and not prompts.is_prompt(text, called, filled=bool(value.refs)):
             return
+        starts = {p.start for p in value.parts if isinstance(p, Chunk)}
         rank = 4 if inlined or value.formatted else 5
+        if rank == 5 and not told:
+            if starts <= self._covered:
+                return  # a piece of an expression that has been kept
+            self._covered |= starts
         role = prompts.role_of_name(called)
         spoken = Spoken(role, value, "template" if told else "")
         self.add(Found([spoken], nodes[0].start, context.name, rank if not told else 3))

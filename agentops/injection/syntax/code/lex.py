@@ -14,7 +14,7 @@ from agentops.injection.syntax.code.tokens import Chunk, Dialect, Embedded, Node
 from agentops.injection.template import TemplateError
 from agentops.model.finding import Location
 
-MAX_TOKENS = 200_000
+MAX_TOKENS = 120_000
 """More than a source file that people write; keeps what follows linear in a bearable way."""
 
 _LONGEST_REGEX = 1_000

@@ -101,7 +101,17 @@ def _stage(text: str, value: Value, *, verbs: bool, dollars: bool) -> str:
 def _hole(source: Source, ref: Ref) -> Hole:
     line, column = source.lines.place(ref.start)
     written = source.text[ref.start : min(ref.end, ref.start + 400)]
-    return Hole(ref.name, source.path, line, column, ref.start, ref.filters, in_loop=ref.in_loop, written=written)
+    return Hole(
+        ref.name,
+        source.path,
+        line,
+        column,
+        ref.start,
+        ref.filters,
+        in_loop=ref.in_loop,
+        condition=ref.condition,
+        written=written,
+    )
 
 
 def _second(source: Source, chunk: Chunk, stage: str, *, told: bool) -> list[Chunk | Hole]:

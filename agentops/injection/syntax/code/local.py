@@ -10,7 +10,7 @@ from agentops.injection.syntax.code.expression import name_of, stripped
 from agentops.injection.syntax.code.scope import Binding, Definition
 from agentops.injection.syntax.code.tokens import Chunk
 from agentops.injection.syntax.code.tree import Nodes
-from agentops.injection.syntax.code.value import Value, looped
+from agentops.injection.syntax.code.value import Value, conditional, looped
 
 if TYPE_CHECKING:
     from agentops.injection.syntax.code.values import Values
@@ -119,5 +119,12 @@ class Locals:
             one = values.of(change.nodes)
             if change.how == "set" and not one.refs and value.parts:
                 continue
+            if change.how != "set":
+                one = conditional(one, _inner(change.condition, definition.condition))
             values.extend(whole, looped(one) if values.scope.looped(change.at) else one)
         return whole
+
+
+def _inner(condition: str, outer: str) -> str:
+    """The condition of a change without those that its definition stands under as well."""
+    return condition.removeprefix(outer).removeprefix(" and ") if condition != outer else ""

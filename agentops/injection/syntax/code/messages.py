@@ -144,7 +144,8 @@ class Messages:
         if word is not None:
             return prompts.role_of(word), None
         path = ".".join(n.text for n in nodes if n.kind == "name")
-        if (nodes[0].kind == "name" and nodes[0].text[:1].isupper()) or "Role" in path:
+        constant = path.rsplit(".", 1)[-1][:1].isupper() and prompts.role_of(path) is not None
+        if constant or nodes[0].text[:1].isupper() or "Role" in path:
             return prompts.role_of(path), None
         value = self.values.of(nodes)
         text = "".join(p.text for p in value.parts if isinstance(p, Chunk))

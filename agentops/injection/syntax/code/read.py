@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from agentops.injection.source import Source
 from agentops.injection.syntax.code.find import Finder
+from agentops.injection.syntax.code.flows import Flows
 from agentops.injection.syntax.code.tokens import Dialect
 from agentops.injection.template import Template, TemplateError
 from agentops.model.finding import Location
@@ -25,6 +26,7 @@ def read(
         if before is not None:
             before(finder)
         finder.walk()
+        Flows(finder).run()
         return finder.templates()
     except RecursionError:
         raise TemplateError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -20,7 +21,7 @@ _AT, _START = attrgetter("at"), attrgetter("start")
 @dataclass(frozen=True, slots=True)
 class Definition:
     """`how` is "=" for a declaration, "set" for a later assignment, "+=" for an addition, "push" for an element. It
-    holds between `start` and `end`, the block it stands in."""
+    holds between `start` and `end`, the block it stands in. `condition` is what the tests around it ask."""
 
     name: str
     how: str
@@ -28,6 +29,7 @@ class Definition:
     at: int
     start: int
     end: int
+    condition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +42,37 @@ class Binding:
     over: Nodes = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of the file: the names of its parameters, and the braces that hold it or the expression it is."""
+
+    parameters: tuple[str, ...]
+    body: Nodes
+
+
 class Scope:
     """All names of a file. Every look-up takes about the same time however often a name is used."""
 
     def __init__(self) -> None:
         self.enums: set[str] = set()
-        self._declared: dict[str, list[Definition]] = {}
+        self.functions: dict[str, list[Function]] = {}
+        self.called: Counter[str] = Counter()
+        self._declared: dict[str, dict[tuple[int, int], list[Definition]]] = {}
+        self._blocks: dict[str, list[tuple[int, int]]] = {}
         self._changed: dict[str, list[Definition]] = {}
         self._bound: dict[str, list[Binding]] = {}
         self._loops: list[tuple[int, int]] = []
 
     def define(self, one: Definition) -> None:
         """Add a definition or a change."""
-        table = self._declared if one.how == "=" else self._changed
-        insort(table.setdefault(one.name, []), one, key=_AT)
+        if one.how != "=":
+            insort(self._changed.setdefault(one.name, []), one, key=_AT)
+            return
+        block = (one.start, one.end)
+        blocks = self._declared.setdefault(one.name, {})
+        if block not in blocks:
+            insort(self._blocks.setdefault(one.name, []), block)
+        insort(blocks.setdefault(block, []), one, key=_AT)
 
     def bind(self, name: str, binding: Binding) -> None:
         """Add a parameter or loop variable; of two for the same place the last counts."""
@@ -66,24 +85,44 @@ class Scope:
         """Add a loop's body."""
         insort(self._loops, (start, end))
 
+    def all(self) -> Iterator[Definition]:
+        """Every definition and change, name by name."""
+        for blocks in self._declared.values():
+            for known in blocks.values():
+                yield from known
+        for known in self._changed.values():
+            yield from known
+
     def knows(self, name: str, at: int) -> bool:
         """Whether the name is defined in a block around the offset."""
-        return any(d.start <= at <= d.end for d in _near(self._declared.get(name, ()), at))
+        return next(self._around(name, at), None) is not None
 
     def definition(self, name: str, at: int) -> Definition | None:
         """What defines the name for a use at the offset: the innermost block, there the last before it."""
-        best: Definition | None = None
-        for one in _near(self._declared.get(name, ()), at):
-            if not one.start <= at <= one.end or one.at <= at <= one.nodes[-1].end:
-                continue
-            if best is None or (one.start, one.at <= at, one.at) > (best.start, best.at <= at, best.at):
-                best = one
-        return best
+        for known in self._around(name, at):
+            here = bisect_right(known, at, key=_AT)
+            for one in (*reversed(known[max(here - 3, 0) : here]), *known[here : here + 1]):
+                if not one.at <= at <= one.nodes[-1].end:
+                    return one
+        return None
+
+    def _around(self, name: str, at: int) -> Iterator[list[Definition]]:
+        """The definitions of the name, block by block around the offset, the innermost first."""
+        blocks = self._blocks.get(name, [])
+        last = bisect_right(blocks, (at, 1 << 60))
+        near = range(last - 1, max(last - _NEAR, 0) - 1, -1)
+        for number in near if not last or near[-1] == 0 else (*near, 0):
+            if at <= blocks[number][1]:
+                yield self._declared[name][blocks[number]]
 
     def defined_by(self, name: str, nodes: Nodes) -> Definition | None:
         """The definition whose expression these nodes are."""
-        found = _near(self._declared.get(name, ()), nodes[0].start)
-        return next((d for d in found if d.nodes[0] is nodes[0]), None)
+        for known in self._around(name, nodes[0].start):
+            here = bisect_right(known, nodes[0].start, key=_AT)
+            for one in known[max(here - 3, 0) : here]:
+                if one.nodes[0] is nodes[0]:
+                    return one
+        return None
 
     def changes(self, of: Definition, at: int) -> list[Definition]:
         """What is assigned or added to it before the offset."""
@@ -112,11 +151,3 @@ class Scope:
         """Whether the offset lies in the body of a loop."""
         number = bisect_left(self._loops, (at, 0))
         return any(a <= at <= b for a, b in self._loops[max(number - _NESTED_LOOPS, 0) : number])
-
-
-def _near(known: Sequence[Definition], at: int) -> list[Definition]:
-    """Those around the offset, and the first ones: what a file defines for all of it."""
-    if len(known) <= 2 * _NEAR:
-        return list(known)
-    here = bisect_right(known, at, key=_AT)
-    return [*known[:20], *known[max(here - _NEAR, 20) : here + _NEAR]]

@@ -10,7 +10,7 @@ from agentops.injection.syntax.code.find import Finder
 from agentops.injection.syntax.code.messages import Spoken
 from agentops.injection.syntax.code.tokens import Chunk, Node
 from agentops.injection.syntax.code.tree import MAX_DEPTH, Nodes, fixed, inside, is_group, is_op
-from agentops.injection.syntax.code.types import type_of
+from agentops.injection.syntax.code.typed import type_of
 from agentops.injection.syntax.code.value import Ref, Value
 from agentops.injection.template import Assigned, TemplateKind
 

@@ -73,11 +73,16 @@ def is_group(node: Node, bracket: str) -> bool:
 
 
 def items(nodes: Nodes, *, lines: bool) -> list[list[Node]]:
-    """The nodes cut at commas and semicolons, and where `lines` is set at the ends of lines that end a statement."""
+    """The nodes cut at commas and semicolons, and where `lines` is set at the ends of lines that end a statement.
+
+    The names of `a, err := f()` stay together, without their comma.
+    """
     found: list[list[Node]] = []
     item: list[Node] = []
-    for node in nodes:
+    for at, node in enumerate(nodes):
         if is_op(node, ",", ";"):
+            if lines and len(item) <= 2 and _several(nodes, at, item):
+                continue
             if item:
                 found.append(item)
             item = []
@@ -89,6 +94,14 @@ def items(nodes: Nodes, *, lines: bool) -> list[list[Node]]:
     if item:
         found.append(item)
     return found
+
+
+def _several(nodes: Nodes, at: int, item: list[Node]) -> bool:
+    """Whether the comma at `at` stands between the names of Go's `a, b := f()`."""
+    if not item or any(n.kind != "name" for n in item) or at + 2 >= len(nodes) or nodes[at + 1].kind != "name":
+        return False
+    after = at + 4 if is_op(nodes[at + 2], ",") else at + 2
+    return after < len(nodes) and is_op(nodes[after], ":=")
 
 
 def inside(group: Node) -> list[list[Node]]:

@@ -6,7 +6,9 @@ The way of the data, each step a module:
     find      walks the tree and takes what is a prompt: by its place, its name (`words`), its wording
       calls       calls that take prompts: template classes, agents, clients of model APIs
       messages    dicts, tuples and classes that are chat messages, and the lists of them
-      signatures  DSPy, and decorators that make a function's docstring or argument the prompt
+      blocks      roles written as blocks: guidance's `with`, the chat tag of LlamaIndex
+      decorated   functions that a decorator makes prompts
+      signatures  DSPy, as classes and as strings
       tools       what is said to a model about a tool
     found     a find: turns of parts; `settle` drops those that are parts of another
     spans     parts -> Text and Hole at their places in the file

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from agentops.injection.syntax.python.blocks import chat_blocks, without_chat
 from agentops.injection.syntax.python.found import Found, Turn
 from agentops.injection.syntax.python.messages import Messages
 from agentops.injection.syntax.python.origin import Origins, called_path
@@ -31,15 +32,30 @@ _TEMPLATES = frozenset((
     "StringPromptTemplate", "PipelinePromptTemplate", "ChatPromptTemplate", "SelectorPromptTemplate", "PromptBuilder",
     "FewShotChatMessagePromptTemplate", "PromptTemplateConfig", "ChatPromptBuilder",
 ))  # fmt: skip
+FILLERS = frozenset((
+    "render", "render_async", "format", "aformat", "format_messages", "aformat_messages", "format_prompt", "partial",
+    "invoke", "ainvoke", "partial_format",
+))  # fmt: skip
+"""The methods of a template object that hand it values."""
+_MAKERS = frozenset(("from_template", "from_string", "from_messages", "ChatTemplate"))
+_CHATS = frozenset(("from_messages", "ChatPromptTemplate", "ChatPromptBuilder", "ChatTemplate"))
 _ENGINES = {"jinja2": "jinja2", "mustache": "mustache", "f-string": "str.format", "handlebars": "mustache"}
 _MODEL_CALL = re.compile(
-    r"(?:llm|model|client|openai|anthropic|chain|gpt|claude|gemini|chat|agent|completion|genai|assistant|prompt)", re.I
+    r"(?:llm|model|client|openai|anthropic|chain|gpt|claude|gemini|chat|agent|completion|genai|initiate_chat|assistant|prompt)",
+    re.I,
 )
 _ASKS = re.compile(
     r"^(?:a?invoke|a?predict|a?generate\w*|a?complete\w*|create|a?chat\w*|ask\w*|a?run\w*|a?stream\w*|query\w*|prompt\w*|"
-    r"send_message\w*|completions?|acompletion|call_\w+|llm\w*|model|agent|chain|achat\w*|get_completion\w*|respond)$",
+    r"send_message\w*|(?:a_)?initiate_chat|completions?|acompletion|call_\w+|llm\w*|model|agent|chain|achat\w*|get_completion\w*|respond)$",
     re.I,
 )
+# Calls that reach a model and nothing else.
+_SURELY_MODEL = re.compile(
+    r"(?:^|[._])(?:llm|gpt\d?|claude|gemini|openai|anthropic)\w*(?:\.|$)|generate_content|(?:^|\.)a?completions?(?:\.|$)"
+    r"|initiate_chat",
+    re.I,
+)
+_MAKES_AGENT = re.compile(r"create_(?:[a-z]{1,20}_){0,3}agent$")
 _SILENT = re.compile(
     r"(?:^|\.)(?:log|logger|logging|_logger|LOG|LOGGER|log_\w+|warnings?|console|st|parser|subparsers?|argparse|re|typer|"
     r"click|cursor|conn|connection|session|db|engine|rprint|rich|tqdm|pytest|shutil|subprocess|os|sys|regex|sh|"
@@ -67,24 +83,46 @@ class Calls:
         """The prompt that the call is given, None where it is given none that is seen."""
         func = call.func
         called = func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
+        made = called in _TEMPLATES or called in _MAKERS or (called == "Template" and _jinja(func))
+        if not made and not call.keywords and not _ASKS.match(called):
+            return None
         function = frame.scope.function
         shown = function.name if function is not None else name or called
         found = Found(shown, self._reader.parsed.span(call)[0], self._reader.parsed.span(call), [], frame.scope)
         found.placed = True
         keywords = {k.arg: k.value for k in call.keywords if k.arg}
-        if called in ("from_messages", "ChatPromptTemplate", "ChatPromptBuilder", "ChatTemplate"):
+        if called in _CHATS:
             listed = keywords.get("messages") or keywords.get("template") or (call.args[0] if call.args else None)
             turns = self._messages.turns(listed, frame, found.notes, pairs=True) if listed is not None else None
             if turns:
                 found.turns = turns
                 return found
-        if (
-            called in _TEMPLATES
-            or called in ("from_template", "from_string")
-            or (called == "Template" and _jinja(func))
-        ):
+        if made:
             return self._template(call, called, keywords, frame, found)
         return self._request(call, called, keywords, frame, found)
+
+    def is_template(self, call: ast.expr) -> bool:
+        """Whether the call makes a template object, which is filled later."""
+        if not isinstance(call, ast.Call):
+            return False
+        called = called_path(call.func).rsplit(".", 1)[-1]
+        return called in _TEMPLATES or called in _MAKERS or called == "Template"
+
+    def fill(self, found: Found, call: ast.Call, frame: Frame) -> None:
+        """Note where the values come from that the call hands to the template."""
+        given = {k.arg: k.value for k in call.keywords if k.arg}
+        for one in (*call.args[:1], *(k.value for k in call.keywords if k.arg in (None, "input"))):
+            if isinstance(one, ast.Dict):
+                given |= {
+                    k.value: v for k, v in zip(one.keys, one.values, strict=True)
+                    if isinstance(k, ast.Constant) and isinstance(k.value, str)
+                }  # fmt: skip
+        for name, value in given.items():
+            origin = self._origins.of(value, frame)[0]
+            if origin.assigned is not None:
+                found.assigned.setdefault(name, origin.assigned)
+            if origin.type:
+                found.types.setdefault(name, origin.type)
 
     def group_of(self, call: ast.Call) -> str:
         """The variable that holds the messages of the call."""
@@ -108,7 +146,11 @@ class Calls:
             parts.append(for_engine(text, engine) or () if engine else text)
         if not parts or not (found.notes or any(isinstance(p, Literal) for one in parts for p in one)):
             return None
-        found.turns = [(_role_of_class(call.func), tuple(p for one in parts for p in one))]
+        whole = tuple(p for one in parts for p in one)
+        if called == "RichPromptTemplate":
+            found.turns = chat_blocks(self._reader, whole) or [(None, without_chat(whole))]
+        else:
+            found.turns = [(_role_of_class(call.func), whole)]
         listed = keywords.get("input_variables")
         if isinstance(listed, ast.List | ast.Tuple):
             found.declared = tuple(
@@ -138,7 +180,11 @@ class Calls:
         self, call: ast.Call, called: str, keywords: dict[str, ast.expr], frame: Frame, found: Found
     ) -> Found | None:
         """A call to a model, or an agent: system text and messages that go out together."""
+        keywords = {**_configured(keywords.get("config")), **keywords}
         system = [(k, v) for k, v in keywords.items() if k in _SYSTEM]
+        if _MAKES_AGENT.match(called) and not system and isinstance(text := keywords.get("prompt"), ast.expr):
+            system = [("prompt", text)] if self._reader.text(text, frame) is not None else []
+            keywords = {k: v for k, v in keywords.items() if k != "prompt"}
         crew = "backstory" in keywords or ("goal" in keywords and "role" in keywords)
         if crew:
             system = [(k, keywords[k]) for k in _CREW if k in keywords] + [s for s in system if s[0] not in _CREW]
@@ -146,11 +192,15 @@ class Calls:
         if texts := [t for t in (self._system(v, frame) for _, v in system) if t]:
             between = Literal("\n", found.start, found.start, call, settled=True)
             turns.append(("system", tuple(p for t in texts for p in (*t, between))[:-1]))
-        listed = next((keywords[k] for k in keywords if k in _MESSAGES and self._turns(keywords[k], frame, [])), None)
+        given = (self._turns(v, frame, found.notes) for k, v in keywords.items() if k in _MESSAGES)
+        listed = next((t for t in given if t), None)
         if listed is not None:
-            turns += self._turns(listed, frame, found.notes) or []
+            turns += listed
         elif turns and (asked := [v for k, v in keywords.items() if k in _USER]):
             turns += [("user", self._reader.pieces(v, frame)) for v in asked]
+        elif not turns and called == "Task" and "expected_output" in keywords:
+            turns = [("user", self._lines([keywords[k] for k in ("description", "expected_output") if k in keywords],
+                                          frame, found))]  # fmt: skip
         elif not turns:
             return self._asked(call, called, keywords, frame, found)
         found.turns = turns
@@ -158,6 +208,22 @@ class Calls:
         if listed is None and not (reads_as_prompt(words, named=True) or gives_orders(words)):
             return None
         return found
+
+    def _lines(self, values: list[ast.expr], frame: Frame, found: Found) -> Parts:
+        between = Literal("\n", found.start, found.start, values[0], settled=True)
+        return tuple(p for v in values for p in (*self._reader.pieces(v, frame), between))[:-1]
+
+    def body(self, expr: ast.Dict, frame: Frame, name: str) -> Found | None:
+        """The body of a request to a model that is written as a dict: system text and messages go out together."""
+        keys = {k.value for k in expr.keys if isinstance(k, ast.Constant) and isinstance(k.value, str)}
+        if not keys & _SYSTEM or not keys & {"messages", "contents", "input"}:
+            return None
+        given = [
+            ast.keyword(k.value, v) for k, v in zip(expr.keys, expr.values, strict=True)
+            if isinstance(k, ast.Constant) and isinstance(k.value, str)
+        ]  # fmt: skip
+        call = ast.Call(ast.copy_location(ast.Name("request", ast.Load()), expr), [], given)
+        return self.read(ast.copy_location(call, expr), frame, name)
 
     def _asked(
         self, call: ast.Call, called: str, keywords: dict[str, ast.expr], frame: Frame, found: Found
@@ -173,7 +239,8 @@ class Calls:
             text = self._reader.text(value, frame)
             if text is not None:
                 found.turns = [(None, text)]
-                if gives_orders(found.text):
+                surely = _SURELY_MODEL.search(called_path(call.func)) is not None
+                if gives_orders(found.text) or (surely and reads_as_prompt(found.text, named=True)):
                     return found
         return None
 
@@ -187,6 +254,20 @@ class Calls:
 
     def _turns(self, value: ast.expr, frame: Frame, notes: list[Note]) -> list[Turn] | None:
         return self._messages.turns(value, frame, notes)
+
+
+def _configured(config: ast.expr | None) -> dict[str, ast.expr]:
+    """The system text in a request's `config=`, which is a call or a dict."""
+    match config:
+        case ast.Call():
+            return {k.arg: k.value for k in config.keywords if k.arg in _SYSTEM}
+        case ast.Dict():
+            return {
+                k.value: v for k, v in zip(config.keys, config.values, strict=True)
+                if isinstance(k, ast.Constant) and k.value in _SYSTEM
+            }  # fmt: skip
+        case _:
+            return {}
 
 
 def _engine(called: str, keywords: dict[str, ast.expr]) -> str:

@@ -19,6 +19,8 @@ from agentops.pysource.parse import parse as parse_source
 from agentops.pysource.parts import Reader
 from agentops.pysource.scopes import Scope, scopes
 
+# Far above what any program holds; one value that is made of many counts for each of them.
+_MAX_HOLES = 60_000
 _HINT = "mend the source, or add the file to prompts.exclude"
 
 
@@ -41,11 +43,20 @@ def _read(source: Source, parsed: Parsed) -> tuple[Template, ...]:
     calls = Calls(reader, messages, origins, source.path)
     found = settle(Finder(reader, names, messages, calls).run(parsed.tree))
     answers: dict[Scope, tuple[Note, ...]] = {}
-    templates = []
+    templates: list[Template] = []
+    holes = 0
     for one in found:
         template = _template(source, one, origins, _answers(one.scope, source.path, answers))
-        if template is not None:
-            templates.append(template)
+        if template is None:
+            continue
+        templates.append(template)
+        holes += len(template.holes)
+        if holes > _MAX_HOLES:
+            raise TemplateError(
+                Location(source.path, template.line, 1),
+                f"the prompts up to here hold more than {_MAX_HOLES} holes",
+                hint="split the file, or add it to prompts.exclude",
+            )
     return tuple(templates)
 
 
@@ -66,7 +77,7 @@ def _template(source: Source, found: Found, origins: Origins, answers: tuple[Not
         path=source.path,
         syntax="python",
         messages=messages,
-        types=writer.types,
+        types={**writer.types, **found.types},
         line=line,
         name=found.name,
         kind=found.kind,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import ast
 
-from agentops.injection.syntax.python import tools
-from agentops.injection.syntax.python.calls import Calls, is_silent
-from agentops.injection.syntax.python.found import Found
-from agentops.injection.syntax.python.messages import Messages
+from agentops.injection.syntax.python import blocks, decorated, signatures, tools
+from agentops.injection.syntax.python.calls import FILLERS, Calls, is_silent
+from agentops.injection.syntax.python.found import Found, Gathered
+from agentops.injection.syntax.python.messages import Messages, role_of_method
 from agentops.injection.syntax.python.words import gives_orders, names_prompt, reads_as_prompt, role_of
+from agentops.injection.template import Note
 from agentops.pysource.parts import Reader
 from agentops.pysource.scopes import FunctionNode, How, Scope, Scopes, bodies, dotted, place
 from agentops.pysource.texts import Frame, Literal, Parts
-
-_MAX_FOUND = 20_000
 
 
 class Finder:
@@ -21,22 +20,39 @@ class Finder:
 
     def __init__(self, reader: Reader, scopes: Scopes, messages: Messages, calls: Calls) -> None:
         self._reader, self._scopes, self._messages, self._calls = reader, scopes, messages, calls
-        self.found: list[Found] = []
-        self._groups: dict[tuple[int, str], Found] = {}
+        self._gathered = Gathered(messages.source)
+        self._made: set[Scope] = set()
+        self._templates: dict[tuple[int, str], list[Found]] = {}
         self._folded: set[tuple[int, str]] = set()
 
     def run(self, tree: ast.Module) -> list[Found]:
         """All finds, those that are parts of others included. Raises RecursionError."""
         self._block(tree.body, self._scopes.module, "")
-        return [*self.found, *self._groups.values()]
+        for name, frame in self._gathered.left():
+            self._group(name, frame)
+        return self._gathered.all()
 
     def _block(self, body: list[ast.stmt], scope: Scope, role: str) -> None:
+        speaking: list[ast.stmt] = []
         for number, statement in enumerate(body):
             if number == 0 and _is_docstring(statement):
                 continue
-            if len(self.found) > _MAX_FOUND:
-                return
+            if blocks.role_of_block(statement):
+                speaking.append(statement)
+                continue
+            self._speaking(speaking, scope, role)
+            speaking = []
             self._statement(statement, scope, role)
+        self._speaking(speaking, scope, role)
+
+    def _speaking(self, nodes: list[ast.stmt], scope: Scope, role: str) -> None:
+        """Neighbouring blocks that each speak in a role are one prompt."""
+        found = blocks.blocks(self._reader, self._scopes, nodes, scope) if nodes else None
+        if found is not None:
+            self._gathered.take(found)
+            return
+        for node in nodes:
+            self._statement(node, scope, role)
 
     def _statement(self, node: ast.stmt, scope: Scope, role: str) -> None:
         frame = Frame(scope, place(node), self._scopes.branches.get(node, ()))
@@ -45,8 +61,8 @@ class Finder:
                 self._function(node, scope)
             case ast.ClassDef():
                 inner = self._scopes.by_node[node]
-                if (one := tools.signature(self._reader, node, Frame(inner))) is not None:
-                    self.found.append(one)
+                if (one := signatures.declared(self._reader, node, Frame(inner))) is not None:
+                    self._gathered.take(one)
                 else:
                     self._block(node.body, inner, "")
             case ast.Assign(targets=targets, value=value):
@@ -57,6 +73,8 @@ class Finder:
                 self._assigned(target, value, frame)
             case ast.Return(value=ast.expr() as value):
                 function = scope.function
+                if scope in self._made:
+                    return
                 self._expression(value, function.name if function else "", frame, role=role)
             case ast.Expr(value=value):
                 self._expression(value, "", frame)
@@ -75,7 +93,10 @@ class Finder:
         inner = self._scopes.by_node[node]
         said = tools.decorated_as(node)
         if said == "tool" and (one := tools.tool_function(self._reader, node, Frame(scope))) is not None:
-            self.found.append(one)
+            self._gathered.take(one)
+        if (made := decorated.prompt(self._reader, self._messages, node, inner)) is not None:
+            self._gathered.take(made)
+            self._made.add(inner)
         for name, value in inner.defaults.items():
             self._expression(value, name, Frame(scope, place(node)))
         self._block(node.body, inner, "system" if said == "system" else "")
@@ -118,10 +139,13 @@ class Finder:
 
     def _dict(self, expr: ast.Dict, name: str, frame: Frame) -> None:
         if tools.is_tool(expr):
-            self.found.append(tools.tool_dict(self._reader, expr, frame))
+            self._gathered.take(tools.tool_dict(self._reader, expr, frame))
             return
         one = self._list(ast.copy_location(ast.List([expr], ast.Load()), expr), name, frame)
         if one:
+            return
+        if (sent := self._calls.body(expr, frame, name)) is not None:
+            self._gathered.take(sent)
             return
         for key, value in zip(expr.keys, expr.values, strict=True):
             word = key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else ""
@@ -132,48 +156,61 @@ class Finder:
 
     def _list(self, expr: ast.expr, name: str, frame: Frame) -> bool:
         """Take the messages in the list, if there are any."""
-        span = self._reader.parsed.span(expr)
-        found = Found(name, span[0], span, [], frame.scope, placed=True)
-        turns = self._messages.turns(expr, frame, found.notes)
+        notes: list[Note] = []
+        turns = self._messages.turns(expr, frame, notes)
         if not turns or not any(parts for _, parts in turns):
             return False
         if name and frame.scope.added.get(name):
-            self._group(name, frame)
+            self._gathered.grow(name, frame)
             return True
-        found.turns = turns
-        self.found.append(found)
+        span = self._reader.parsed.span(expr)
+        found = Found(name, span[0], span, turns, frame.scope, placed=True, notes=notes)
+        self._gathered.take(found)
+        if name:
+            self._gathered.hold(found)
         return True
 
     def _group(self, name: str, frame: Frame) -> None:
-        key = (id(frame.scope), name)
-        if key in self._groups:
-            return
         found = Found(name, 0, (0, 0), [], frame.scope, placed=True)
         found.turns = self._messages.group(name, frame, found.notes)
         starts = [p.start for p in found.parts]
         found.start = min(starts, default=self._reader.parsed.offset(*frame.at))
         found.within = (found.start, max(starts, default=found.start) + 1)
-        self._groups[key] = found
+        if found.turns:
+            self._gathered.take(found)
 
     def _call(self, expr: ast.Call, name: str, frame: Frame, *, role: str) -> None:
         if is_silent(expr):
             return
         func = expr.func
-        if isinstance(func, ast.Attribute) and func.attr in ("append", "insert", "extend") and expr.args:
+        if (
+            isinstance(func, ast.Attribute)
+            and (func.attr in ("append", "insert", "extend", "add_message") or role_of_method(func.attr))
+            and expr.args
+        ):
             target = dotted(func.value)
             sought = expr.args[-1]
             if target and (
-                self._messages.turn(sought, frame, []) or self._messages.turns(sought, frame, [])
-            ):  # fmt: skip
-                self._group(target, frame)
+                role_of_method(func.attr)
+                or self._messages.turn(sought, frame, [])
+                or self._messages.turns(sought, frame, [])
+            ):
+                self._gathered.grow(target, frame)
                 return
-        found = self._calls.read(expr, frame, name)
+        if isinstance(func, ast.Attribute) and func.attr in FILLERS and self._fill(func.value, expr, frame, name):
+            return
+        if name and frame.scope.added.get(name) and self._list(expr, name, frame):
+            return
+        found = signatures.written(self._reader, expr, frame, name) or self._calls.read(expr, frame, name)
         if found is not None:
-            self.found.append(found)
+            self._gathered.take(found)
             listed = self._calls.group_of(expr)
+            if isinstance(expr.func, ast.Attribute | ast.Name) and self._calls.is_template(expr) and name:
+                for variable in (name, f"self.{name}"):
+                    if (owner := frame.scope.owner(variable)) is not None:
+                        self._templates.setdefault((id(owner), variable), []).append(found)
             if listed:
-                self._groups.pop((id(frame.scope), listed), None)
-                self._drop_list(listed, frame)
+                self._gathered.send(listed, frame)
             return
         if isinstance(func, ast.Attribute | ast.Name) and self._text(expr, name, frame, role=role):
             return
@@ -185,12 +222,20 @@ class Finder:
         if isinstance(func, ast.Attribute):
             self._expression(func.value, name, frame)
 
-    def _drop_list(self, name: str, frame: Frame) -> None:
-        """The list goes out with the call, and is not one prompt more."""
-        self.found = [
-            f for f in self.found if not (f.name == name and f.scope is frame.scope and f.placed and len(f.turns) > 0
-                                          and f.within[1] <= self._reader.parsed.offset(*frame.at))
-        ]  # fmt: skip
+    def _fill(self, template: ast.expr, call: ast.Call, frame: Frame, name: str) -> bool:
+        """Note what the call hands to a template object; whether the template itself is written at the call."""
+        variable = dotted(template)
+        if variable:
+            owner = frame.scope.owner(variable)
+            for one in self._templates.get((id(owner), variable), ())[-1:]:
+                self._calls.fill(one, call, frame)
+            return False
+        found = self._calls.read(template, frame, name) if isinstance(template, ast.Call) else None
+        if found is None or not self._calls.is_template(template):
+            return False
+        self._calls.fill(found, call, frame)
+        self._gathered.take(found)
+        return True
 
     def _text(self, expr: ast.expr, name: str, frame: Frame, *, role: str) -> bool:
         parts = self._reader.text(expr, frame)
@@ -208,7 +253,7 @@ class Finder:
         """A prompt of which no word stands here: a file's text and what is put behind it."""
         parts = (*self._reader.pieces(expr.left, frame), *self._reader.pieces(expr.right, frame))
         start, end = self._reader.parsed.span(expr)
-        self.found.append(Found(name, start, (start, end), [(role_of(name), parts)], frame.scope))
+        self._gathered.take(Found(name, start, (start, end), [(role_of(name), parts)], frame.scope))
         return True
 
     def _offer(
@@ -231,7 +276,7 @@ class Finder:
         ):  # fmt: skip
             return False
         start = self._reader.parsed.span(expr)[0]
-        self.found.append(Found(name, start, within, [(role or role_of(name), parts)], frame.scope))
+        self._gathered.take(Found(name, start, within, [(role or role_of(name), parts)], frame.scope))
         return True
 
 

@@ -4,36 +4,40 @@ from __future__ import annotations
 
 import ast
 import re
+from bisect import bisect_left
 from dataclasses import replace
 
 from agentops.injection.source import Source
-from agentops.injection.syntax.python.found import Turn
+from agentops.injection.syntax.python.found import MAX_PARTS, Turn
 from agentops.injection.syntax.python.words import ROLES
 from agentops.injection.template import Note, NoteKind
 from agentops.model.finding import Location
 from agentops.pysource.joining import looped
-from agentops.pysource.parts import Reader
-from agentops.pysource.scopes import Added, dotted
+from agentops.pysource.parts import Reader, begins
+from agentops.pysource.scopes import Added, Scope, dotted
 from agentops.pysource.texts import Frame, Parts, Value
 
 _CLASS = re.compile(
     r"^(?:Chat)?(?:Completion)?(?:Message)?(System|Developer|Human|User|AI|Assistant|Tool|Function)(?:Chat)?"
-    r"(?:Message|Prompt|Msg)?(?:Message|Part|Param|Template|Prompt|Chunk)*$"
+    r"(?:Message|Prompt|Msg)?(?:Message|Part|Param|Template|Prompt|Chunk)*(?:V\d)?$"
 )
 _ANY_ROLE = frozenset((
     "ChatMessage", "Message", "Content", "ChatMessagePromptTemplate", "PromptMessage", "TextMessage", "Msg",
     "LLMMessage", "MessageParam", "InputMessage", "ModelMessage", "EasyInputMessageParam",
 ))  # fmt: skip
+# `ChatMessage.from_user(...)`, `Messages.User(...)`, `ell.user(...)`.
+_SPEAKERS = re.compile(r"^(?:(?:Chat)?Messages?|ell|Msg)$")
 _CONTENT = ("content", "contents", "text", "value", "parts", "message", "prompt", "template")
-_MAX_TURNS = 500
 _DEPTH = 12
+_ARMS = 3
 
 
 class Messages:
     """Reads the messages of one file."""
 
     def __init__(self, reader: Reader, source: Source) -> None:
-        self._reader, self._source = reader, source
+        self._reader, self.source = reader, source
+        self._known: dict[int, tuple[list[Turn], list[Note]]] = {}
 
     def turn(self, expr: ast.expr, frame: Frame, notes: list[Note], *, pairs: bool = False) -> Turn | None:
         """The message that the expression is, None where it is none. `pairs`: a tuple may be a role and a text."""
@@ -62,7 +66,7 @@ class Messages:
             return None
         match expr:
             case ast.List() | ast.Tuple():
-                return self._elements(expr.elts[:_MAX_TURNS], frame, notes, pairs=pairs, depth=depth)
+                return self._elements(expr.elts, frame, notes, pairs=pairs, depth=depth)
             case ast.ListComp() | ast.GeneratorExp():
                 one = self.turn(expr.elt, looped(frame, expr.generators), notes, pairs=pairs)
                 return None if one is None else [(one[0], _looping(one[1]))]
@@ -81,6 +85,12 @@ class Messages:
                 return found[0] + found[1] or None
             case ast.Name() | ast.Attribute():
                 return self._variable(expr, frame, notes, pairs=pairs, depth=depth)
+            case ast.Call(func=func) if _name(func) in ("ChatHistory", "ChatMessageHistory"):
+                said = _keyword(expr, ("system_message",))
+                listed = _keyword(expr, ("messages",))
+                opening: list[Turn] = [] if said is None else [("system", self.content(said, frame))]
+                rest = self.turns(listed, frame, notes, depth=depth + 1) if listed is not None else None
+                return [*opening, *(rest or [])] or None
             case ast.Starred():
                 return self.turns(expr.value, frame, notes, pairs=pairs, depth=depth + 1)
             case _:
@@ -90,7 +100,7 @@ class Messages:
         """The parts of a message's content: a text, a value, or a list of text blocks."""
         match expr:
             case ast.List(elts=blocks):
-                parts: list[Parts] = [self._block(b, frame) for b in blocks[:_MAX_TURNS]]
+                parts: list[Parts] = [self._block(b, frame) for b in blocks]
                 return tuple(p for part in parts for p in part)
             case ast.Call(func=func) if _name(func) in ("Part", "TextPart", "TextContent", "TextBlock", "from_text"):
                 return self._block(expr, frame)
@@ -109,20 +119,30 @@ class Messages:
         owner = frame.scope.owner(name) or frame.scope
         places: list[tuple[tuple[int, int], list[Turn]]] = []
         for one in owner.bindings.get(name, []):
-            if one.value is not None:
-                found = self.turns(one.value, Frame(owner, one.at, one.branch), notes, depth=1)
-                places.append((one.at, found or []))
+            where = Frame(owner, one.at, one.branch)
+            for value in _without(one.value, name):
+                places.append((one.at, self.turns(value, where, notes, depth=1) or []))
         for added in frame.scope.added.get(name, []):
-            places.append((added.at, self._added(added, frame, notes)))
+            places.append((added.at, self._added(added, frame.scope, notes)))
         places.sort(key=lambda p: p[0])
-        return [t for _, turns in places for t in turns][:_MAX_TURNS]
+        return [t for _, turns in places for t in turns]
 
-    def _added(self, added: Added, frame: Frame, notes: list[Note]) -> list[Turn]:
-        where = Frame(frame.scope, added.at, added.branch)
-        if added.method == "extend":
-            return self.turns(added.value, where, notes, depth=1) or []
-        one = self.turn(added.value, where, notes)
-        return [] if one is None else [one]
+    def _added(self, added: Added, scope: Scope, notes: list[Note]) -> list[Turn]:
+        """What one call put into a list; read once, however many calls send the list."""
+        if id(added) not in self._known:
+            where = Frame(scope, added.at, added.branch)
+            said: list[Note] = []
+            if added.method == "extend":
+                found = self.turns(added.value, where, said, depth=1) or []
+            elif (role := role_of_method(added.method)) and not isinstance(added.value, ast.Call):
+                found = [(role, self.content(added.value, where))]
+            else:
+                one = self.turn(added.value, where, said)
+                found = [] if one is None else [one]
+            self._known[id(added)] = (found, said)
+        turns, said = self._known[id(added)]
+        notes += said
+        return turns
 
     def _elements(
         self, elements: list[ast.expr], frame: Frame, notes: list[Note], *, pairs: bool, depth: int
@@ -179,13 +199,17 @@ class Messages:
                     else ROLES.get(one.lower(), "")
                 )
         start, _ = self._reader.parsed.span(expr)
-        line, column = self._source.lines.place(start)
+        line, column = self.source.lines.place(start)
         said = self._reader.parsed.segment(expr, 80)
-        notes.append(Note(NoteKind.DYNAMIC_ROLE, said, Location(self._source.path, line, column)))
+        notes.append(Note(NoteKind.DYNAMIC_ROLE, said, Location(self.source.path, line, column)))
         return "user"
 
     def _class(self, expr: ast.Call, frame: Frame, notes: list[Note]) -> Turn | None:
         name = _name(expr.func)
+        if isinstance(expr.func, ast.Attribute) and expr.args and _SPEAKERS.match(_name(expr.func.value)):
+            role_said = ROLES.get(name.lower().removeprefix("from_"))
+            if role_said:
+                return role_said, self.content(expr.args[0], frame)
         if name in ("from_template", "from_text", "from_str") and isinstance(expr.func, ast.Attribute):
             name = _name(expr.func.value)
         matched = _CLASS.match(name)
@@ -242,15 +266,21 @@ class Messages:
         if found is None:
             return None
         owner, bindings = found
-        lists = [b for b in bindings if isinstance(b.value, ast.List | ast.ListComp | ast.BinOp | ast.Name)]
+        lists = [b for b in bindings if isinstance(b.value, ast.List | ast.ListComp | ast.BinOp | ast.Name | ast.Call)]
+        sure = next((n for n in range(len(lists) - 1, -1, -1) if begins(lists[n].branch, frame, owner)), None)
         turns: list[Turn] = []
-        for one in lists[-3:]:
+        for one in lists[-_ARMS:] if sure is None else lists[sure:]:
             if one.value is not None:
                 where = Frame(owner, one.at, one.branch, depth=frame.depth + 1)
                 turns += self.turns(one.value, where, notes, pairs=pairs, depth=depth + 1) or []
-        for added in owner.added.get(name, [])[:_MAX_TURNS]:
-            if owner is not frame.scope or added.at < frame.at:
-                turns += self._added(added, Frame(owner, added.at, added.branch), notes)
+        every = owner.added.get(name, [])
+        # What was put in before the list was made anew is gone, or in what it was made of.
+        first = 0 if sure is None else bisect_left(every, lists[sure].at, key=lambda a: a.at)
+        end = bisect_left(every, frame.at, key=lambda a: a.at) if owner is frame.scope else len(every)
+        for added in every[first:end]:
+            turns += self._added(added, owner, notes)
+            if len(turns) > MAX_PARTS:
+                break  # more than a file may have: refused where it is taken
         return turns or None
 
     def _only(self, expr: ast.Name, frame: Frame) -> tuple[ast.expr, Frame] | None:
@@ -265,6 +295,20 @@ class Messages:
 
 
 _PAIR_ROLES = frozenset(ROLES) | {"placeholder", "messages_placeholder"}
+
+
+def role_of_method(method: str) -> str:
+    """The role of `add_user_message`, else ""."""
+    return ROLES.get(method.removeprefix("add_").removesuffix("_message"), "") if method.startswith("add_") else ""
+
+
+def _without(expr: ast.expr | None, name: str) -> list[ast.expr]:
+    """What a list is made of besides its own earlier self: `[x]` of `name + [x]`."""
+    found: list[ast.expr] = []
+    while isinstance(expr, ast.BinOp) and isinstance(expr.op, ast.Add):
+        found.append(expr.right)
+        expr = expr.left
+    return [e for e in (*([] if expr is None else [expr]), *found[::-1]) if dotted(e) != name]
 
 
 def _looping(parts: Parts) -> Parts:

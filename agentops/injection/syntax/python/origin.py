@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from agentops.injection.kinds import Kind
 from agentops.injection.syntax.python import sources
@@ -107,11 +108,15 @@ class Origins:
             iterated, number = frame.loops[name]
             outer = replace(frame, loops={k: v for k, v in frame.loops.items() if k != name})
             return self._each(iterated, number, outer, depth)
+        if name in frame.given:
+            value, outer = frame.given[name]
+            return self.of(value, outer, depth + 1)
         found = self._reader.bindings(name, frame)
         if found is None:
             return [Origin(name, assigned=sources.of_path(name))]
         owner, bindings = found
-        useful = [b for b in bindings if not (b.value is not None and sources.fixed(b.value))]
+        varying = (b for b in reversed(bindings) if not (b.value is not None and sources.fixed(b.value)))
+        useful = list(islice(varying, 2))[::-1]
         if name in owner.parameters and len(useful) < 2:
             parameter = Origin(name, type=sources.type_of(owner.parameters[name].annotation, self._enums))
             # `text = text.strip()` says no more than the parameter; `query = find(query)` does.

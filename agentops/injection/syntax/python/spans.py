@@ -88,6 +88,17 @@ class Writer:
             return
         self._count(sum(1 for s in found if isinstance(s, Hole)), start)
         spans += found
+        for part in run:
+            self._given(part)
+
+    def _given(self, part: Literal) -> None:
+        """What the code hands to the engine that fills the text."""
+        for name, (value, frame) in part.given.items():
+            origin = self._origins.of(value, frame)[0]
+            if origin.assigned is not None:
+                self.assigned.setdefault(name, origin.assigned)
+            if origin.type:
+                self.types.setdefault(name, origin.type)
 
     def _settled(self, part: Literal, spans: list[Span]) -> None:
         if not isinstance(part.node, ast.JoinedStr) or "{" not in part.text:

@@ -1,4 +1,4 @@
-"""Descriptions of tools, and signatures of DSPy: texts that a model gets without anyone calling them prompts."""
+"""Descriptions of tools: texts that a model gets without anyone calling them prompts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agentops.injection.syntax.python.origin import called_path
 from agentops.injection.template import TemplateKind
 from agentops.pysource.parts import Reader
 from agentops.pysource.scopes import FunctionNode, Scope
-from agentops.pysource.texts import Frame, Parts, Value
+from agentops.pysource.texts import Frame, Parts
 
 _TOOL_DECORATORS = frozenset((
     "tool", "function_tool", "kernel_function", "tool_plain", "ai_tool", "register_tool", "ai_function", "beta_tool",
@@ -17,7 +17,6 @@ _TOOL_DECORATORS = frozenset((
 ))  # fmt: skip
 _SYSTEM_DECORATORS = frozenset(("system_prompt", "instructions", "system_message", "dynamic_instructions"))
 _SCHEMA_KEYS = frozenset(("parameters", "input_schema", "inputSchema", "args_schema", "parametersJsonSchema"))
-_MAX_TEXTS = 400
 
 
 def decorated_as(node: FunctionNode) -> str:
@@ -44,7 +43,7 @@ def tool_dict(reader: Reader, expr: ast.Dict, frame: Frame) -> Found:
     parts: list[Parts] = []
     name = ""
     stack: list[ast.expr] = [expr]
-    while stack and len(parts) < _MAX_TEXTS:
+    while stack:
         node = stack.pop()
         if isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
@@ -84,37 +83,3 @@ def docstring(node: FunctionNode | ast.ClassDef) -> ast.Constant | None:
             return said
         case _:
             return None
-
-
-def signature(reader: Reader, node: ast.ClassDef, frame: Frame) -> Found | None:
-    """A DSPy signature: its docstring as the order, and a hole for each input field behind its label."""
-    if not any(called_path(b).rsplit(".", 1)[-1].endswith("Signature") for b in node.bases):
-        return None
-    span = reader.parsed.span(node)
-    found = Found(node.name, span[0], span, [], frame.scope, placed=True)
-    parts: list[Parts] = []
-    if (said := docstring(node)) is not None:
-        parts.append(reader.pieces(said, frame))
-    for one in node.body:
-        match one:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call):
-                parts.append(_field(reader, name, call, frame, found))
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.Call() as call):
-                parts.append(_field(reader, name, call, frame, found))
-    found.turns = [(None, tuple(p for one in parts for p in one))]
-    return found
-
-
-def _field(reader: Reader, name: str, call: ast.Call, frame: Frame, found: Found) -> Parts:
-    kind = called_path(call.func).rsplit(".", 1)[-1]
-    if kind not in ("InputField", "OutputField", "OldInputField", "OldOutputField"):
-        return ()
-    said = next((k.value for w in ("prefix", "desc", "description") for k in call.keywords if k.arg == w), None)
-    label = () if said is None else reader.pieces(said, frame)
-    if kind.endswith("OutputField"):
-        return label
-    if isinstance(said, ast.Constant) and isinstance(said.value, str):
-        found.descriptions[name] = said.value[:400]
-    start, _ = reader.parsed.span(call.func)
-    end = start + len(kind)
-    return (*label, Value(None, start, end, frame, name=name))
