@@ -6,23 +6,26 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from agentops.pysource.parse import SourceError
 from agentops.pysource.scopes import dotted
 from agentops.pysource.texts import Frame, Literal, Part, Parts
 
 if TYPE_CHECKING:
     from agentops.pysource.parts import Reader
 
+
+# Far above what a program appends line by line.
 _MAX_ITEMS = 5_000
 
 
 def join(reader: Reader, separator: ast.expr, items: ast.expr, frame: Frame) -> Parts | None:
-    """`separator.join(items)`."""
+    """`separator.join(items)`. Raises SourceError for a list that grew without measure."""
     between = reader.text(separator, frame) or ()
     if isinstance(items, ast.GeneratorExp | ast.ListComp | ast.SetComp):
         parts = reader.pieces(items.elt, looped(frame, items.generators))
         return tuple(_in_loop(p) for p in (*parts, *between))
     elements = items.elts if isinstance(items, ast.List | ast.Tuple) else _listed(reader, items, frame)
-    if elements is None or len(elements) > _MAX_ITEMS:
+    if elements is None:
         return None
     joined: list[Part] = []
     for number, (element, where, repeated) in enumerate(
@@ -55,8 +58,7 @@ def _listed(reader: Reader, items: ast.expr, frame: Frame) -> list[tuple[ast.exp
         return None
     owner, bindings = found
     lists = [b for b in bindings if isinstance(b.value, ast.List | ast.ListComp)]
-    added_to = owner.added.get(name, [])
-    if not lists or name in owner.parameters or len(added_to) > _MAX_ITEMS:
+    if not lists or name in owner.parameters:
         return None
     elements: list[tuple[tuple[int, int], ast.expr, Frame, bool]] = []
     for one in lists:
@@ -65,7 +67,12 @@ def _listed(reader: Reader, items: ast.expr, frame: Frame) -> list[tuple[ast.exp
             elements.append((one.at, one.value.elt, looped(where, one.value.generators), True))
         elif isinstance(one.value, ast.List):
             elements += [(one.at, e, where, False) for e in one.value.elts]
-    for added in added_to:
+    every = owner.added.get(name, [])
+    if len(every) > _MAX_ITEMS:
+        raise SourceError(
+            f"a list of more than {_MAX_ITEMS} texts is joined", line=items.lineno, column=items.col_offset + 1
+        )
+    for added in every:
         if added.at >= frame.at and owner is frame.scope:
             continue
         where = replace(frame, scope=owner, at=added.at, branch=added.branch, depth=frame.depth + 1)

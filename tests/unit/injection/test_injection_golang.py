@@ -177,7 +177,7 @@ def test_conditions_of_a_builder():
     text = """
 func buildPrompt(note string) string {
 	var b strings.Builder
-	b.WriteString("You answer from these notes.\n")
+	b.WriteString("You answer from these notes.\\n")
 	if note != "" {
 		b.WriteString("Note: " + note)
 	}
@@ -203,8 +203,14 @@ func run(q string) {
 
 
 def test_a_template_whose_text_comes_from_outside():
-    (found,) = read(
-        'promptTmpl, _ := template.New("prompt").Parse(r.FormValue("prompt"))\nconst userPrompt = "Say it to me"'
-    )[:1]
+    text = 'promptTmpl, _ := template.New("a").Parse(r.FormValue("prompt"))\nconst userPrompt = "Say it to me"'
+    found, _ = read(text)
     assert [n.kind for n in found.notes] == [NoteKind.USER_TEMPLATE]
     assert read('when, _ := time.Parse(layout, r.FormValue("t"))') == ()
+
+
+def test_einos_other_notations():
+    (found,) = read('t := prompt.FromMessages(schema.Jinja2, schema.SystemMessage("You are {{ role|e }} {x}."))')
+    assert [(h.name, h.filters) for h in found.holes] == [("role", ("e",))]
+    (found,) = read('t := prompt.FromMessages(schema.GoTemplate, schema.UserMessage("Sum up {{.Doc}} {x}."))')
+    assert [h.name for h in found.holes] == ["Doc"]

@@ -142,8 +142,11 @@ def test_langchain4j_messages_templates_and_tools():
     assert shape(found) == [("system", ["You are kind."]), ("user", ["Say: ", "<a>"]), ("assistant", ["<b>"])]
     (found,) = read('PromptTemplate t = PromptTemplate.from("Explain {{topic}} to a child.");')
     assert shape(found) == [(None, ["Explain ", "<topic>", " to a child."])]
-    (found,) = read('class T { @Tool("Sends a letter to one person.") void send(String to) {} }')
-    assert found.kind is TemplateKind.TOOL
+    tool, given = read(
+        'class T { @Tool("Sends a letter to one.") void send(@P("who gets it, by full name") String to) {} }'
+    )
+    assert tool.kind is given.kind is TemplateKind.TOOL
+    assert (tool.name, given.name) == ("Tool", "P")
 
 
 def test_spring_messages_and_templates():

@@ -161,6 +161,7 @@ def test_a_dynamic_role_is_noted():
     [
         "throw new Error(`You must not do this. Please try ${x} again and answer.`)",
         "console.log(`You are here. Please answer the question ${x} now.`)",
+        "logger.info(`You are told: please answer the question of ${x}, then write a report, and never do it again.`)",
         "const sql = `SELECT name FROM users WHERE id = ${id}`",
         "const view = `<div class='a'>You are ${name}. Please log in now and answer.</div>`",
         "import x from 'you are a prompt. please answer'",
@@ -222,7 +223,8 @@ def test_any_text_is_read_or_refused(text: str):
 
 
 HOSTILE = (
-    '"', "'", "`", "`${", "`${a}", "`${a?`", "({[", "f()", "([)]", "/*", "/", "/[", "= /a", "a/b ", "\\", '"\\', "x=x+x;",
+    '"', "'", "`", "`${", "`${a}", "`${a?`", "({[", "f()", "([)]", "/*", "/", "/[", "= /a", "a/b ", "\\", '"\\',
+    "x=x+x;",
     "const a=`You are ${a} please`;", "prompt += 'You are nice ';\n", "f(g(", "a.b().c.", "a?b:", "a=>", "a.map(a=>",
     "{role:'user',content:x},", "m.push({role:'user',content:x});", "m=[...m,{role:'user',content:a}];",
     "for(const a of b){", "if(a){prompt+=`x ${a}`}else{prompt+=b}\n", "const {a,b}=a;", "type A='a'|'b';",
@@ -231,8 +233,10 @@ HOSTILE = (
 )  # fmt: skip
 BEGUN = (
     ("const prompt=", '"You are "+a+'), ("const prompt=`You are {{ab}}`", '.replace("{{ab}}",v)'),
-    ('const prompt="You are AB please"', '.replace("AB","AB x AB")'), ("messages=[", '"a",'), ("const prompt = a", ".b"),
-    ("const prompt = `You are ", "{{a}} "), ("const prompt = `You are ", "{{#a}}"), ("const prompt = `You are ", "${ab} "),
+    ('const prompt="You are AB please"', '.replace("AB","AB x AB")'), ("messages=[", '"a",'),
+    ("const prompt = a", ".b"),
+    ("const prompt = `You are ", "{{a}} "), ("const prompt = `You are ", "{{#a}}"),
+    ("const prompt = `You are ", "${ab} "),
     ("const B=`You are " + "a " * 200_000 + "`;", "p=B+x;"),
 )  # fmt: skip
 # A machine that has other work to do counts more processor time for the same.
@@ -370,7 +374,7 @@ const r = await client.chat.completions.create({ model, messages: [{ role: "user
 def test_a_prompt_function_of_several_calls_keeps_its_parameters():
     text = """
 const askPrompt = (topic: string) => { return `You explain ${topic} to a child now.`; };
-const a = [{ role: "user", content: askPrompt("bees") }];
+const a = [{ role: "user", content: askPrompt(siteName) }];
 const b = [{ role: "user", content: askPrompt(req.body.q) }];
 """
     found = read(text)
@@ -437,6 +441,8 @@ def test_a_template_whose_text_comes_from_outside_is_noted():
     assert said == ["Handlebars.compile(req.body.prompt)"]
     assert read("const page = Handlebars.compile(req.body.page);") == ()
     assert noted("const promptTemplate = Handlebars.compile(`You help {{who}} now.`);", NoteKind.USER_TEMPLATE) == []
+    own = "const promptTemplate = Handlebars.compile(`You help ${req.body.who} now.`);"
+    assert noted(own, NoteKind.USER_TEMPLATE) == []
 
 
 def test_a_large_file_that_people_could_have_written_is_read():
@@ -458,3 +464,21 @@ export class Service{i} {{
     found = read(text)
     assert len(found) == 650
     assert all([h.name for h in t.holes] == ["q"] for t in found)
+
+
+def test_a_name_of_another_function_is_another():
+    text = """
+function one() { const topic = req.body.q; use(topic); }
+function two(topic) { const prompt = `You write about ${topic} now.`; }
+function three() { const prompt = `You sing about ${topic} now.`; }
+"""
+    two, three = read(text)
+    assert two.assigned == three.assigned == {}
+
+
+def test_a_text_grows_by_what_is_added_in_its_own_function():
+    text = """
+function one(a) { let prompt = "You write. "; prompt += `About ${a}.`; return prompt; }
+function two(b) { let prompt = "You sing. "; prompt += `About ${b}.`; return prompt; }
+"""
+    assert [shape(t)[0][1] for t in read(text)] == [["You write. About ", "<a>", "."], ["You sing. About ", "<b>", "."]]

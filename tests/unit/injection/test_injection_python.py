@@ -236,6 +236,11 @@ def test_a_list_that_is_made_anew_forgets_its_messages() -> None:
     assert [turns(t) for t in read(text)] == [[("user", "{q0}")], [("user", "{q1}")]]
 
 
+def test_a_list_that_a_call_sends_is_not_one_prompt_more() -> None:
+    text = "m = [{'role': 'user', 'content': q}]\nllm.chat(system='Be kind to them.', messages=m)\n"
+    assert turns(one(text)) == [("system", "Be kind to them."), ("user", "{q}")]
+
+
 def test_what_is_appended_after_a_call_is_still_read() -> None:
     text = "m = [{'role': 'system', 'content': 'Be kind.'}]\nllm.chat(messages=m)\n"
     text += "m.append({'role': 'user', 'content': mail})\nreturn_(m)\n"
@@ -270,6 +275,8 @@ class A:
 def test_a_function_that_calls_itself_or_is_wrapped_stays_a_value() -> None:
     loop = "def g(x):\n    return 'You are a bot. ' + g(x)\nprompt = f'Please answer {g(q)} now'\n"
     assert [h.name for t in read(loop) for h in t.holes]
+    twice = "def g(x):\n    return 'You are a bot. ' + g(x) + g(x)\nprompt = f'Please answer {g(q)} now'\n"
+    assert [h.name for t in read(twice) for h in t.holes]
     wrapped = "@retry\ndef g(x):\n    return 'the text'\nprompt = f'Please answer {g(q)} now'\n"
     assert turns(one(wrapped)) == [(None, "Please answer {g()} now")]
 
@@ -319,6 +326,7 @@ def test_only_outside_text_behind_a_fixed_prompt_is_noted_as_appended() -> None:
     assert [n.kind for n in one("P = 'You are a bot now.'\nprompt = P + mail.body").notes] == [NoteKind.APPENDED]
     assert one("P = 'You are a bot now.'\nprompt = P + str(datetime.now())").notes == ()
     assert one("prompt = f'You are a bot now. {mail.body}'").notes == ()
+    assert one("prompt = 'You are a bot now. ' + mail.body").notes == ()
 
 
 def test_a_template_of_the_programs_own_is_no_foreign_one() -> None:

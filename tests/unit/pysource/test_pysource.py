@@ -87,6 +87,9 @@ def test_the_fields_of_an_f_string_are_found_in_the_source() -> None:
         ("p = 'a ' + b + ' c'", ["a ", "<b>", " c"]),
         ("p = 'a {x} {{y}}'.format(x=b)", ["a ", "<{x}>", " {", "y}"]),
         ("p = 'a {} {}'.format(b, c)", ["a ", "<{}>", " ", "<{}>"]),
+        ("p = 'a {} {}'.format(*b, 'c')", ["a ", "<{}>", " ", "<{}>"]),
+        ("try:\n    q = 'a'\nexcept E:\n    q = 'b'\nelse:\n    q += 'c'\np = q", ["a", "b", "c"]),
+        ("def f(x):\n    return 'b ' + x\np = 'a ' + f('c')", ["a ", "b ", "c"]),
         ("p = 'a %s %(n)d%%' % b", ["a ", "<%s>", " ", "<%(n)d>", "%", ""]),
         ("p = Template('a $x $$5').substitute(x=b)", ["a ", "<$x>", " $5"]),
         ("p = 'a <<X>> z'.replace('<<X>>', b)", ["a ", "<<<X>>>", " z"]),
@@ -102,6 +105,11 @@ def test_the_fields_of_an_f_string_are_found_in_the_source() -> None:
 )
 def test_a_text_is_followed_to_its_parts(text: str, parts: list[str]) -> None:
     assert shape(text) == parts
+
+
+def test_a_list_that_grows_without_measure_is_refused_and_not_cut_short() -> None:
+    with pytest.raises(SourceError, match="joined"):
+        shape("r = []\n" + "r.append('a')\n" * 5_001 + "p = '-'.join(r)\n")
 
 
 def test_constants_that_double_each_other_are_refused_with_their_place() -> None:

@@ -39,7 +39,7 @@ class Chat:
         else:
             spoken = self._finder.messages.within(listed)
             rank = 1
-        if spoken and any(s.value.says for s in spoken):
+        if any(s.value.says or (s.role is not None and s.value.refs) for s in spoken):
             notation = "template" if call in names.TEMPLATE_CALLS or "MessagesPromptTemplate" in call else ""
             kept = [replace(s, notation=self._formatted(listed) or s.notation or notation) for s in spoken]
             self._finder.add(Found(kept, group.start, context.name, rank))

@@ -45,6 +45,7 @@ class Emitter:
     def templates(self, found: Sequence[Found], *, default: str = "") -> tuple[Template, ...]:
         """Every text once, in the best of the finds that hold it. `default` is what "template" means here."""
         used: set[int] = set()
+        told: set[int] = set()
         kept: list[tuple[int, Template]] = []
         for one in sorted(found, key=lambda f: (f.rank, f.at)):
             fresh = {p.start for s in one.messages for p in s.value.parts if isinstance(p, Chunk) and p.text.strip()}
@@ -58,8 +59,16 @@ class Emitter:
                 and not _filled(one, used)
             ):
                 continue
-            used |= fresh
+            used |= fresh | {r.start for s in one.messages for r in s.value.refs}
+            told |= _values(one)
             kept.append((one.at, self._template(one, default)))
+        # Messages of nothing but values, where no other find holds them.
+        for one in sorted(found, key=lambda f: (f.rank, f.at)):
+            values = _values(one)
+            spoken = any(s.role is not None and s.value.refs for s in one.messages)
+            if spoken and not values & told and not any(s.value.says for s in one.messages):
+                told |= values
+                kept.append((one.at, self._template(one, default)))
         return tuple(t for _, t in sorted(kept, key=lambda k: k[0]))
 
     def _template(self, one: Found, default: str) -> Template:
@@ -101,6 +110,10 @@ class Emitter:
         if is_literal(nodes) and hole.name.lower() not in names.SPOKEN:
             return Assigned(Kind.CONSTANT, "the code gives it a fixed value")
         return read_from(self.source.text[nodes[0].start : nodes[-1].end][:400])
+
+
+def _values(one: Found) -> set[int]:
+    return {r.start for s in one.messages for r in s.value.refs}
 
 
 def _filled(one: Found, used: set[int]) -> bool:
