@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -28,6 +29,11 @@ _MARK_LINE = re.compile(
     r"([\w\x00][\w '\u2019\x00]{0,40}?)[-=*#<>\[\]|: ]{0,40}$",
     re.M | re.I,
 )
+_TITLE_LINE = re.compile(
+    r"^[ \t]{0,8}([-=*#~<\[])\1{2,40}[ \t]{0,4}([^\n]{2,160}?)[ \t]{0,4}[-=*#~>\]]{3,40}[ \t]{0,40}$", re.M
+)
+_TITLES_BACK = 4
+_NO_WORD = re.compile(r"\W+")
 _QUOTES = ('"""', "'''", "```", '"', "'", "`", "<<<", "\u201c", "\u00ab")
 _CLOSING = {"<<<": ">>>", "\u201c": "\u201d", "\u00ab": "\u00bb"}
 _RANDOM = re.compile(r"nonce|random|salt|uuid|guid|canary|secret_?(?:tag|token|marker)", re.I)
@@ -104,6 +110,7 @@ def _is_random(tag: re.Match[str], names: dict[int, Hole]) -> bool:
 def _mark_lines(text: str, names: dict[int, Hole]) -> list[_Pair]:
     open_at: dict[str, list[int]] = {}
     pairs: list[_Pair] = []
+    titles = [(t.start(), t.end(), f" {_NO_WORD.sub(' ', t[2].lower())} ") for t in _TITLE_LINE.finditer(text)]
     for line in _MARK_LINE.finditer(text):
         name = _spelled(line[2].strip(), line.start(2), names)
         if line[1].lower() != "end":
@@ -112,7 +119,15 @@ def _mark_lines(text: str, names: dict[int, Hole]) -> list[_Pair]:
             random = any(i in names and _RANDOM.search(names[i].name) for i in range(line.start(), line.end()))
             kind = BoundaryKind.UNFORGEABLE if random else BoundaryKind.NAMED
             pairs.append(_Pair(open_at[name.lower()].pop(), line.start(), Boundary(kind, name)))
+        elif (begun := _titled(titles, name.lower(), line.start())) is not None:
+            pairs.append(_Pair(begun, line.start(), Boundary(BoundaryKind.NAMED, name)))
     return pairs
+
+
+def _titled(titles: list[tuple[int, int, str]], name: str, at: int) -> int | None:
+    """Where the last title line before the end mark ends that holds its name: `=== CUSTOMER DATA ===`."""
+    near = titles[max(bisect_left(titles, (at,)) - _TITLES_BACK, 0) : bisect_left(titles, (at,))]
+    return next((end for _, end, words in reversed(near) if f" {name} " in words), None)
 
 
 def _fences(text: str) -> list[_Pair]:

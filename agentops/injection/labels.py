@@ -29,6 +29,11 @@ def label(text: str, at: int) -> str:
     return ""
 
 
+def counted(text: str, at: int, word: str) -> bool:
+    """Whether the word stands right before the hole, as in "Page {page}"."""
+    return re.search(rf"\b{re.escape(word)} ?#?$", text[max(at - 40, 0) : at], re.I) is not None
+
+
 def around(text: str, at: int) -> tuple[str, str]:
     """The text before the hole, and the word right behind it on the same line ("%s --- language")."""
     behind = _BEHIND.match(text, at + 1)

@@ -17,7 +17,7 @@ COLLECTIONS = _words(
     "documents docs chunks passages contexts results search_results retrieved_documents sources snippets articles "
     "pages emails comments tickets issues posts reviews observations tool_outputs tool_results attachments uploads "
     "files alerts hits citations excerpts paragraphs threads commits diffs patches pull_requests images transcripts "
-    "tweets notes logs events records entries findings episodes facts urls links websites"
+    "tweets notes logs events records entries findings episodes facts urls links websites references passages_list"
 )
 # What code writes about each element of a container, and no outsider.
 BOOKKEEPING = _words("role index idx score rank size length count number loop type kind id mime_type")
@@ -39,7 +39,8 @@ CONSTANT_HEADS = _words(
     "token_count operating_system os os_version shell cwd agents agent_list agent_names agents_list team_members "
     "participants roles available_actions actions allowed_actions action_space commands intents "
     "potential_user_intents available_functions function_names sample_conversation instruction_format citation_format "
-    "citation_style sections_list separators prefix_tokens"
+    "citation_style sections_list separators prefix_tokens skills week topn top_n offset table_info schema_info "
+    "tables_info column_info day_of_week"
 )
 CONSTANT_FIRST = _words(
     "num max min total n is has should enable use include add allow with no number cnt count allowed supported "
@@ -48,7 +49,7 @@ CONSTANT_FIRST = _words(
 # Endings that say how a value is written, not what it is.
 FORM_WORDS = _words(
     "json str string list xml yaml md markdown block section var text_list formatted raw fmt txt value values "
-    "placeholder snippet_text"
+    "placeholder snippet_text text data"
 )
 OPERATOR_HEADS = _words(
     "persona system_prompt system_message system_instruction system_instructions instructions custom_instructions "
@@ -87,7 +88,7 @@ THIRD_PARTY_HEADS = _words(
     "dataset_description product_description product_reviews test_output test_case changed_files changes file_diff "
     "selected_text clipboard screen_text webpage_content web_content crawl_result knowledge_base search_context "
     "retrieved_context rag_context entity entities triplets triples relations relationships statements passages_text "
-    "docstring file_path filepath"
+    "docstring file_path filepath documentation docs_text wiki_text reference references book_text web_text"
 )
 # These speak for themselves only: `{prompt}` is what the user typed, a `tools_prompt` is the program's.
 USER_ALONE = _words("prompt prompts instruction args arguments input_args cmd command_args user_args")
@@ -114,6 +115,19 @@ OUTSIDE_OBJECTS = _words(
     "request req payload form form_data formdata query_params search_params searchparams url_params webhook incoming "
     "argv stdin submission"
 )
+# What the program declares for the model: what stands in it is its own, but for what comes out of it.
+DECLARED_OBJECTS = _words(
+    "tool tools function functions skill skills schema schemas column columns table tables parameter parameters option "
+    "options"
+)
+OUTCOMES = _words(
+    "output outputs result results response responses content contents error errors message messages observation value "
+    "values text body"
+)
+# Bags of everything: what they hold decides.
+BAGS = _words("context ctx data state")
+# Pages and steps are counted where the word stands before its number.
+COUNTED = _words("page chapter section slide step turn round part day week episode question")
 # `memory_name` is what the program calls its memory, `user_name` is not.
 NAMED_BY_PROGRAM = _words(
     "memory activity agent tool model bot app function action table column field class module service namespace index "

@@ -17,6 +17,8 @@ _ENCODING = ("b64encode", "base64", "base64encode", "datamark", "rot13", "hexenc
 
 
 _BELOW = re.compile(r"\b(?:below|following|next)\b")
+# Values that are orders themselves.
+_ORDERS = re.compile(r"(?:^|[._])(?:format_instructions?|output_format|output_instructions?|task_instructions?)$", re.I)
 _NO_WORD = re.compile(r"[\W_]+")
 
 
@@ -100,7 +102,7 @@ class _Read:
         # A reminder before everything that it could remind of is an order.
         ordered = any(
             s.kind is Kind.ORDER or (s.kind is Kind.REMINDER and s.start < first) for s in self.sentences
-        )  # fmt: skip
+        ) or any(_ORDERS.search(hole.name) for _, hole in self.holes)  # fmt: skip
         places = tuple(at for at, _ in self.holes)
         return Seen(self.message, self.text, self.sentences, places, holes, ordered=ordered)
 

@@ -68,8 +68,13 @@ def named(path: tuple[str, ...]) -> tuple[Kind, str] | None:
     sent = next((p for p in path[:-1] if p in lexicon.OUTSIDE_OBJECTS), None)
     if sent is not None and path[-1] not in lexicon.BOOKKEEPING:
         return Kind.USER, sent
+    declared = next((p for p in path[:-1] if p in lexicon.DECLARED_OBJECTS), None)
+    if declared is not None and path[-1] not in lexicon.OUTCOMES:
+        return Kind.CONSTANT, declared
     for number in range(len(path) - 1, -1, -1):
         part, owners = path[number], path[:number]
+        if part in lexicon.BAGS and number < len(path) - 1:
+            continue
         own = any(p in lexicon.OWN_OBJECTS or p.split("_")[0] in lexicon.OWN_OBJECTS for p in owners)
         if part in lexicon.PLAIN and owners:
             if owners[-1] in lexicon.OWN_OBJECTS:
@@ -92,15 +97,20 @@ def kind_of(name: str) -> Kind | None:
     words = [w for w in name.removesuffix("()").split("_") if w]
     while call and len(words) > 1 and words[0] in _VERBS:
         words.pop(0)
-    # `output_2` is an output, `answer_b` an answer, `schema_json` a schema.
+    # `output_2` is an output, `answer_b` an answer, `schema_json` a schema; `raw_text` stands in the tables itself.
+    if "_".join(words) in _HEADS:
+        return _HEADS["_".join(words)]
+    form = ""
     while len(words) > 1 and (words[-1].isdigit() or len(words[-1]) == 1 or words[-1] in lexicon.FORM_WORDS):
-        words.pop()
+        form = words.pop()
     if not words:
         return None
     words[-1] = words[-1].rstrip("0123456789") or words[-1]
     if len(words) > 1 and (words[0] in lexicon.CONSTANT_FIRST or _is_program_name(words)):
         return Kind.CONSTANT
     found = _by_ending(words)
+    if found is None and form == "text" and not words[-1].endswith("s"):
+        return Kind.THIRD_PARTY  # `sample_text` is a text that somebody wrote, `services_text` a list put in words
     if found is Kind.USER and len(words) > 1 and words[0] in lexicon.OWN_OBJECTS:
         return Kind.CONSTANT  # `bot_display_name` is what the program calls itself
     if found is None and not name.isascii():

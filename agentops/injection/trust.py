@@ -86,7 +86,7 @@ class Judge:
             or _from_code(hole, template.assigned)
             or _from_container(path)
             or _from_description(hole, template.descriptions)
-            or _from_name(hole, path, template)
+            or _from_name(hole, path, template, body=body, at=at)
             or _from_label(labels.label(body, at))
             or _from_sentence(path, body, at)
             or _unknown(hole)
@@ -155,7 +155,9 @@ def _from_description(hole: Hole, descriptions: Mapping[str, str]) -> Trust | No
     return Trust(kind, f"{_article(kind)}, by its description ({one_line(words, 60)})", Confidence.MEDIUM)
 
 
-def _from_name(hole: Hole, path: tuple[str, ...], template: Template) -> Trust | None:
+def _from_name(hole: Hole, path: tuple[str, ...], template: Template, *, body: str, at: int) -> Trust | None:
+    if len(path) == 1 and path[0] in lexicon.COUNTED and labels.counted(body, at, path[0]):
+        return Trust(Kind.CONSTANT, f"a number behind the word {path[0]}", Confidence.LOW)
     found = naming.named(path)
     # A field of a second stage (`{HISTORY}`) is written like a constant too: what its name tells comes first.
     if found is None and template.syntax in _CODE and _CONSTANT_NAME.fullmatch(hole.name):

@@ -80,16 +80,20 @@ _REMINDER = re.compile(
 )
 
 _VERBS = (
-    "act add address adopt advise analy[sz]e answer apply ask assess assign be begin build calculate call "
-    "categori[sz]e change check choose cite classify combine compare complete compose compute consider continue "
-    "convert correct create decide define describe detect determine do draft edit ensure estimate evaluate examine "
-    "execute explain extract fill filter find fix focus follow format generate give go grade greet guide help hide "
-    "identify ignore implement improve include infer insert invoke judge keep label let list look make map mark "
-    "match merge name note observe only output paraphrase parse perform pick plan predict prefer prepare present "
-    "print process produce propose provide rank rate read recommend refer remember remove rephrase replace reply "
-    "report respond return review rewrite run say score search select send set shorten show simplify solve sort "
-    "speak start state stop structure suggest sum summari[sz]e take tell think transform translate turn update use "
-    "validate verify wait write"
+    "act adapt add address adopt advise analy[sz]e annotate answer apply ask assess assign assist be begin "
+    "brainstorm build calculate call categori[sz]e change check choose cite classify clean cluster combine compare "
+    "compile complete compose compress compute condense consider consult continue convert correct count create "
+    "critique debug decide deduce define deliver describe design detect determine develop distill do document draft "
+    "draw edit elaborate enhance ensure enumerate estimate evaluate examine execute expand explain extract fetch "
+    "fill filter find fix focus follow format generate give go grade greet group guide help hide highlight identify "
+    "ignore imagine implement improve include infer inform insert inspect investigate invoke itemi[sz]e judge keep "
+    "label let list look make map mark match merge migrate modify name note notify observe only optimi[sz]e outline "
+    "output paraphrase parse perform pick plan play polish port praise predict prefer prepare present pretend print "
+    "process produce propose provide query rank rate read reason recall recap recommend refactor refer refine "
+    "reflect reformat remember remove rephrase replace reply report respond retrieve return review revise rewrite "
+    "roleplay run say score search select send set shorten show simplify simulate solve sort speak start state stop "
+    "structure suggest sum summari[sz]e support tag take tell think transform translate turn update upgrade use "
+    "validate verify wait warn welcome write"
 )
 _ORDER = re.compile(
     rf"^\W{{0,12}}(?:\d{{1,3}}[.)]\s{{0,4}})?(?:(?:now|then|first|next|finally|please|carefully|based on[^,]{{0,80}},"

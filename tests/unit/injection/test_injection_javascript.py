@@ -441,6 +441,8 @@ def test_a_template_whose_text_comes_from_outside_is_noted():
     assert said == ["Handlebars.compile(req.body.prompt)"]
     assert read("const page = Handlebars.compile(req.body.page);") == ()
     assert noted("const promptTemplate = Handlebars.compile(`You help {{who}} now.`);", NoteKind.USER_TEMPLATE) == []
+    (found,) = read("const promptTemplate = Handlebars.compile('You help {{{who}}} now.');")
+    assert [h.name for h in found.holes] == ["who"]
     own = "const promptTemplate = Handlebars.compile(`You help ${req.body.who} now.`);"
     assert noted(own, NoteKind.USER_TEMPLATE) == []
 
@@ -482,3 +484,8 @@ function one(a) { let prompt = "You write. "; prompt += `About ${a}.`; return pr
 function two(b) { let prompt = "You sing. "; prompt += `About ${b}.`; return prompt; }
 """
     assert [shape(t)[0][1] for t in read(text)] == [["You write. About ", "<a>", "."], ["You sing. About ", "<b>", "."]]
+
+
+def test_messages_of_nothing_but_values_are_a_template():
+    (found,) = read("const messages = [{ role: 'system', content: persona }, { role: 'user', content: question }]")
+    assert shape(found) == [("system", ["<persona>"]), ("user", ["<question>"])]

@@ -59,7 +59,7 @@ class Emitter:
                 and not _filled(one, used)
             ):
                 continue
-            used |= fresh | {r.start for s in one.messages for r in s.value.refs}
+            used |= fresh
             told |= _values(one)
             kept.append((one.at, self._template(one, default)))
         # Messages of nothing but values, where no other find holds them.

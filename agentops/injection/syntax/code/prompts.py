@@ -51,7 +51,7 @@ _SILENT_CALL = re.compile(
     r"|vscode|winston|debug|warn|info|error|"
     r"print|println|printf|fatal|fatalf|panic|errorf|wrap|wrapf|logf|infof|warnf|debugf|notify|alert"
     r"|it|describe|test|require|import|"
-    r"getelementbyid|queryselector|addeventlistener|regexp|mustcompile|compile|open|fetch|get|url|join_path)(?:\.|$)"
+    r"getelementbyid|queryselector|addeventlistener|regexp|mustcompile|pattern|open|fetch|get|url|join_path)(?:\.|$)"
 )
 _SILENT_NEW = re.compile(r"(?:Error|Exception|URL|RegExp|Throwable)$")
 _SILENT_NAMES = frozenset((
