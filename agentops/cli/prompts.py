@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from agentops.cli import options
+from agentops.cli.prompts_asked import Asked, planned
 from agentops.errors import UsageError
-
-if TYPE_CHECKING:
-    from agentops.model.settings import Settings
-    from agentops.pipeline import Plan
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the command line says of the analysis. Paths are relative to where the command was called."""
-
-    dirs: tuple[str, ...]
-    config_path: Path | None
-    environment: str | None
-    threshold: float | None
-    strict: bool
-    baseline: Path | None
-    write_baseline: Path | None
-    cache: Path | None
 
 
 @click.command("prompts")
@@ -90,7 +70,7 @@ def command(
 
         if (answer := prompts_quick.answer(asked)) is not None:
             return prompts_quick.tell(answer, quiet=quiet)
-    settings, plan = _planned(asked)
+    settings, plan = planned(asked)
     if mending is not None and settings.prompts is not None:
         from agentops.cli import fix
 
@@ -114,36 +94,3 @@ def command(
     return carry_out_to_stdout(
         plan, form=form, given=given, junit_path=junit_path, sarif_path=sarif_path, quiet=quiet
     )  # fmt: skip
-
-
-def _planned(asked: Asked) -> tuple[Settings, Plan]:
-    from dataclasses import replace
-
-    from agentops import pipeline
-    from agentops.cli.standalone import settings_for
-    from agentops.gate import policy
-    from agentops.model.verdict import Criterion
-
-    flags = {"prompts.strict": True} if asked.strict else {}
-    settings = settings_for(asked.config_path, "prompts", "paths", asked.dirs, option="--prompts-dir", flags=flags)
-    if settings.prompts is not None:
-        prompts = replace(settings.prompts, cache=str(asked.cache) if asked.cache else None)
-        if asked.threshold is not None:
-            prompts, settings = replace(prompts, fail_at=asked.threshold), replace(settings, gate=())
-        if asked.baseline is not None:
-            prompts = replace(prompts, baseline=_below(asked.baseline, settings.root))
-        if asked.write_baseline is not None:
-            prompts = replace(prompts, write_baseline=_below(asked.write_baseline, settings.root))
-        settings = replace(settings, prompts=prompts)
-    rules = policy.build(settings, options.the_environment(asked.environment))
-    if asked.threshold is not None:
-        strict = settings.prompts is not None and settings.prompts.strict
-        metric = "prompt_risk_high" if strict else "prompt_risk"
-        limit = policy.checked(Criterion(metric, at_most=asked.threshold, origin="--threshold"))
-        rules = policy.policy(rules.environment, (limit,), rules.allowance)
-    return settings, pipeline.plan(settings, rules, only=("prompts",))
-
-
-def _below(path: Path, root: Path) -> str:
-    """The path from the project's folder, as messages name it."""
-    return path.as_posix() if path.is_absolute() else os.path.relpath(path.absolute(), root)

@@ -18,7 +18,7 @@ from agentops.cli.options import CONFIGURATION
 from agentops.errors import AgentopsError, ExitCode
 
 if TYPE_CHECKING:
-    from agentops.cli.prompts import Asked
+    from agentops.cli.prompts_asked import Asked
 
 # The configuration's default; a test holds it against the schema.
 DEFAULT_THRESHOLD = 0.8

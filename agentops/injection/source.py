@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +32,16 @@ class Source:
     def lines(self) -> Lines:
         """Where the text's lines begin."""
         return Lines(self.text)
+
+    @cached_property
+    def marks(self) -> re.Pattern[str] | None:
+        """What a name between configured marks looks like, or None where there are none."""
+        pairs = [
+            rf"{re.escape(before)}[ \t]{{0,8}}([^\W\d][\w. -]{{0,99}}?)[ \t]{{0,8}}{re.escape(after)}"
+            for before, after in self.markers
+            if before.strip() and after.strip()
+        ]
+        return re.compile("|".join(pairs)) if pairs else None
 
     def line(self, number: int) -> str:
         """The line of that number, from 1, without its end."""

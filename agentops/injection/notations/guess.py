@@ -8,7 +8,6 @@ from agentops.injection.notations import NOTATIONS, angle, n8n, printf, semantic
 from agentops.injection.notations.braces import CERTAIN_ARGUMENTS, WITH_ARGUMENTS
 from agentops.injection.notations.code import Code
 from agentops.injection.notations.dollar import SIGN, is_hole
-from agentops.injection.notations.markers import pattern
 from agentops.injection.notations.strformat import FIELD, FOURFOLD
 from agentops.injection.source import Source
 from agentops.injection.template import TemplateError
@@ -79,8 +78,7 @@ def known(word: str) -> bool:
 def notation(source: Source) -> str:
     """The notation of the text by its content. Never fails: a text without any hole is one of str.format."""
     text = source.text
-    marks = pattern(source)
-    if marks is not None and marks.search(text):
+    if source.marks is not None and source.marks.search(text):
         return "markers"
     return _doubled(text) or _single(text)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from agentops.injection.notations import guess
+from agentops.injection.notations import scan as read
 from agentops.injection.notations.writer import Writer, dotted
 from agentops.injection.source import Source
 from agentops.injection.template import Span, Text
@@ -16,22 +18,9 @@ from agentops.injection.template import Span, Text
 _COVER = "\ue000"
 
 
-def pattern(source: Source) -> re.Pattern[str] | None:
-    """What the configured marks look like, or None where there are none."""
-    pairs = [
-        rf"{re.escape(before)}[ \t]{{0,8}}([^\W\d][\w. -]{{0,99}}?)[ \t]{{0,8}}{re.escape(after)}"
-        for before, after in source.markers
-        if before.strip() and after.strip()
-    ]
-    return re.compile("|".join(pairs)) if pairs else None
-
-
 def scan(source: Source) -> tuple[Span, ...]:
     """Text and holes in order. Raises TemplateError as the other notation does."""
-    from agentops.injection.notations import guess
-    from agentops.injection.notations import scan as read
-
-    marks = pattern(source)
+    marks = source.marks
     found = list(marks.finditer(source.text)) if marks else []
     parts: list[str] = []
     at = 0

@@ -15,7 +15,6 @@ from pathlib import PurePosixPath
 from agentops.injection import frontmatter, roles
 from agentops.injection.frontmatter import FrontMatter
 from agentops.injection.kinds import Kind
-from agentops.injection.notations import markers
 from agentops.injection.notations.code import Code
 from agentops.injection.notations.writer import Writer
 from agentops.injection.source import Source
@@ -79,10 +78,9 @@ def parse(source: Source) -> tuple[Template, ...]:
 
 
 def _found(source: Source, start: int) -> list[re.Match[str]]:
-    marks = markers.pattern(source)
     found = list(_HOLE.finditer(source.text, start))
-    if marks is not None:
-        found += marks.finditer(source.text, start)
+    if source.marks is not None:
+        found += source.marks.finditer(source.text, start)
     return sorted(found, key=lambda m: m.start())
 
 
