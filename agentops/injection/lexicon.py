@@ -40,7 +40,8 @@ CONSTANT_HEADS = _words(
     "participants roles available_actions actions allowed_actions action_space commands intents "
     "potential_user_intents available_functions function_names sample_conversation instruction_format citation_format "
     "citation_style sections_list separators prefix_tokens skills week topn top_n offset table_info schema_info "
-    "tables_info column_info day_of_week"
+    "tables_info column_info day_of_week columns ddl function_list option_list options_list members worker_names "
+    "difficulty verbosity tone_of_voice capabilities env region season metrics i j"
 )
 CONSTANT_FIRST = _words(
     "num max min total n is has should enable use include add allow with no number cnt count allowed supported "
@@ -56,7 +57,8 @@ OPERATOR_HEADS = _words(
     "guidelines policy policies rules ruleset rulesets tenant operator brand_voice playbook runbook background "
     "role_description role agent_description company_description system base_prompt preamble constitution principles "
     "api_docs tool_instructions multimodal_instruction agent_role expertise mission working_dir working_directory "
-    "workdir workspace_dir project_root repo_root root_dir base_dir output_dir"
+    "workdir workspace_dir coding_standards style_guide styleguide conventions project_root repo_root root_dir "
+    "base_dir output_dir"
 )
 MODEL_HEADS = _words(
     "answer answers response responses completion completions generation reply draft reasoning thought thoughts "
@@ -72,7 +74,7 @@ USER_HEADS = _words(
     "task_description problem problem_statement subtopic theme argument selection user_text typed_text search_term "
     "search_query user_response user_answer joke idea intent symptom symptoms concern concerns wish "
     "wishes situation needs user_requirements comment_chain user_preferences first_name last_name full_name position "
-    "job_title"
+    "job_title chat_input chat_question input_text"
 )
 THIRD_PARTY_HEADS = _words(
     "document doc context contexts passage snippet chunk excerpt paragraph article page webpage web_page website html "
@@ -80,7 +82,7 @@ THIRD_PARTY_HEADS = _words(
     "transcript tool_output tool_result tool_response observation search_result result results evidence source text "
     "content contents diff patch pull_request issue ticket comment review post tweet log logs trace stack_trace "
     "error_message code snippet_code alert payload resume cv contract news knowledge retrieved retrieval info "
-    "information facts fact data_text raw_text source_text input_text extracted_text readme commit_message commit "
+    "information facts fact data_text raw_text source_text extracted_text readme commit_message commit "
     "changelog release_notes code_snippet source_code codebase error errors stderr stdout exception traceback memo "
     "report story_text lyrics caption subtitles ocr ocr_text job_description cover_letter medical_record notes note "
     "details contextual_information additional_context additional_information tool_outputs function_result "
@@ -88,10 +90,16 @@ THIRD_PARTY_HEADS = _words(
     "dataset_description product_description product_reviews test_output test_case changed_files changes file_diff "
     "selected_text clipboard screen_text webpage_content web_content crawl_result knowledge_base search_context "
     "retrieved_context rag_context entity entities triplets triples relations relationships statements passages_text "
-    "docstring file_path filepath documentation docs_text wiki_text reference references book_text web_text"
+    "docstring file_path filepath documentation docs_text wiki_text reference references book_text web_text "
+    "stacktrace abstract premise incident incident_description image_description dom accessibility_tree transcription "
+    "subject_line spreadsheet clause testimony quote quotes headlines homework dataset_row"
 )
 # These speak for themselves only: `{prompt}` is what the user typed, a `tools_prompt` is the program's.
-USER_ALONE = _words("prompt prompts instruction args arguments input_args cmd command_args user_args")
+USER_ALONE = _words("prompt prompts instruction title headline args arguments input_args cmd command_args user_args")
+# What a `user_` before it makes the user's own.
+USERS_OWN = _words(
+    "context comment comments note notes text content code info information details story essay reply subject"
+)
 # Fields that people fill in about themselves.
 PERSONAL = _words("name first_name last_name full_name nickname bio about title location address age occupation job")
 # A name that holds one of these anywhere, and no other sign, has that source.
@@ -133,7 +141,7 @@ NAMED_BY_PROGRAM = _words(
     "memory activity agent tool model bot app function action table column field class module service namespace index "
     "workflow plugin skill server assistant command task step stage route endpoint database schema collection "
     "parameter variable chatbot product brand company organization department artifact metric dataset benchmark "
-    "language country"
+    "language country ai system"
 )
 # Attributes that say nothing by themselves: what they belong to decides.
 PLAIN = _words(

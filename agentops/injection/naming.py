@@ -86,7 +86,7 @@ def named(path: tuple[str, ...]) -> tuple[Kind, str] | None:
         if kind is not None and not (own and kind is Kind.MODEL):
             return kind, part
     # `item.text` of who knows what: the leaf is all that tells.
-    kind = kind_of(path[-1]) if len(path) > 1 else None
+    kind = kind_of(path[-1]) if len(path) > 1 and path[-1] not in lexicon.USER_ALONE else None
     return (kind, path[-1]) if kind is not None else None
 
 
@@ -112,7 +112,8 @@ def kind_of(name: str) -> Kind | None:
     if found is None and form == "text" and not words[-1].endswith("s"):
         return Kind.THIRD_PARTY  # `sample_text` is a text that somebody wrote, `services_text` a list put in words
     if found is Kind.USER and len(words) > 1 and words[0] in lexicon.OWN_OBJECTS:
-        return Kind.CONSTANT  # `bot_display_name` is what the program calls itself
+        # `bot_display_name` is what the program calls itself, `assistant_message` what the model said.
+        return Kind.CONSTANT if words[-1] == "name" else Kind.MODEL
     if found is None and not name.isascii():
         return next((_ANYWHERE[kind] for piece, kind in lexicon_languages.ANYWHERE if piece in name), None)
     return found
@@ -132,6 +133,8 @@ def _by_ending(words: list[str]) -> Kind | None:
         ending = "_".join(words[number:])
         kind = _HEADS.get(ending) or _HEADS.get(ending.removesuffix("s"))
         if kind is not None:
+            if words[0] in lexicon.USER_WORDS and ending in lexicon.USERS_OWN:
+                return Kind.USER
             return Kind.THIRD_PARTY if kind in (Kind.USER, Kind.MODEL) and stranger and ending != whole else kind
     if any(w in lexicon.USER_WORDS for w in words):
         return Kind.USER
