@@ -43,6 +43,8 @@ ESCAPING = ("e", "escape", "forceescape", "xmlescape", "xml_escape", "html_escap
 """Filters that take < and > from a value, so that it cannot close a tag."""
 QUOTING = ("tojson", "to_json", "json", "json_dumps", "dump")
 """Filters that write a value as a quoted literal which it cannot leave."""
+# Filters that undo no escape and no encoding before them.
+_HARMLESS = frozenset(("safe", "trim", "indent", "lower", "wordwrap", "truncate", "string", "strip"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,7 @@ def _fences(text: str) -> list[_Pair]:
 
 def _around(pairs: dict[int, _Pair], holes: list[int]) -> Iterable[tuple[int, list[_Pair]]]:
     """For each hole that lies in pairs, the innermost few of them, innermost first."""
+    pairs = {n: p for n, p in pairs.items() if p.start < p.end}
     events = sorted([(p.start, 1, n) for n, p in pairs.items()] + [(p.end, 0, n) for n, p in pairs.items()])
     around: dict[int, None] = {}
     at = 0
@@ -185,8 +188,14 @@ def _quoted(text: str, at: int) -> Boundary | None:
 
 
 def _escaped(boundary: Boundary | None, hole: Hole) -> Boundary | None:
-    if any(f in QUOTING for f in hole.filters):
+    if last_of(hole, QUOTING):
         return Boundary(BoundaryKind.UNFORGEABLE, boundary.name if boundary else "quoted literal")
-    if boundary and boundary.kind is BoundaryKind.NAMED and any(f in ESCAPING for f in hole.filters):
+    if boundary and boundary.kind is BoundaryKind.NAMED and last_of(hole, ESCAPING):
         return replace(boundary, kind=BoundaryKind.UNFORGEABLE)
     return boundary
+
+
+def last_of(hole: Hole, filters: Iterable[str]) -> bool:
+    """Whether one of these filters shapes the value and no later one undoes it (`e | replace("&lt;", "<")`)."""
+    left = [f for f in hole.filters if f not in _HARMLESS]
+    return bool(left) and left[-1] in filters

@@ -30,8 +30,12 @@ def label(text: str, at: int) -> str:
 
 
 def counted(text: str, at: int, word: str) -> bool:
-    """Whether the word stands right before the hole, as in "Page {page}"."""
-    return re.search(rf"\b{re.escape(word)} ?#?$", text[max(at - 40, 0) : at], re.I) is not None
+    """Whether the word counts with the hole as its number: "Page {page}", "step #{step}", "day {day} of 5"."""
+    before, behind = text[max(at - 40, 0) : at], text[at + 1 : at + 6]
+    if re.search(rf"\b{re.escape(word)} ?(?:#|no\.? |number )$", before, re.I):
+        return True
+    beside = re.search(rf"\b{re.escape(word)} $", before, re.I)
+    return beside is not None and (beside[0][0].isupper() or re.match(r" (?:of|/) ", behind) is not None)
 
 
 def around(text: str, at: int) -> tuple[str, str]:

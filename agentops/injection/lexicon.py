@@ -43,9 +43,15 @@ CONSTANT_HEADS = _words(
     "tables_info column_info day_of_week columns ddl function_list option_list options_list members worker_names "
     "difficulty verbosity tone_of_voice capabilities env region season metrics i j"
 )
-CONSTANT_FIRST = _words(
-    "num max min total n is has should enable use include add allow with no number cnt count allowed supported "
-    "available default few valid possible known"
+CONSTANT_FIRST = _words("num max min n is has should enable use include allow number cnt count")
+# These say as much where what follows is nobody's text: `known_types`, but `known_issues`.
+CONSTANT_FIRST_OF_OWN = _words("total add with no allowed supported available default few valid possible known")
+# Numbers, settings and names of things that stay the program's whoever they are about: `user_id`, `retrieved_count`.
+SCALARS = _words(
+    "count counts number num total size length limit id ids uuid index idx score type types kind date time timestamp "
+    "datetime year month day language languages lang locale timezone tz version status level role tier plan age "
+    "company company_name currency unit units rank seconds minutes hours days tone style format mode environment "
+    "platform os"
 )
 # Endings that say how a value is written, not what it is.
 FORM_WORDS = _words(
@@ -125,17 +131,25 @@ OUTSIDE_OBJECTS = _words(
 )
 # What the program declares for the model: what stands in it is its own, but for what comes out of it.
 DECLARED_OBJECTS = _words(
-    "tool tools function functions skill skills schema schemas column columns table tables parameter parameters option "
-    "options"
+    "tool tools function functions skill skills schema schemas column columns table tables parameter option"
 )
+# What is said of a declared thing, although the word alone would be somebody's text.
+DECLARED_FACTS = _words("comment comments docstring doc docs documentation source code note notes example_input info")
+# What comes out of something.
 OUTCOMES = _words(
-    "output outputs result results response responses content contents error errors message messages observation value "
-    "values text body"
+    "output outputs result results response responses error errors message messages observation stdout stderr return "
+    "returned"
 )
+# Attributes that hold what somebody wrote, where others only name or describe.
+CONTENTS = _words("content contents text value values body data page_content raw text() to_text() get() string")
+# Objects of the program that may stand for anything.
+ANYTHING = _words("self this model agent assistant bot tool function action cls")
+# First words that say something was brought in.
+PROVENANCE = _words("uploaded retrieved scraped crawled fetched external untrusted imported")
 # Bags of everything: what they hold decides.
 BAGS = _words("context ctx data state")
 # Pages and steps are counted where the word stands before its number.
-COUNTED = _words("page chapter section slide step turn round part day week episode question")
+COUNTED = _words("page chapter slide step turn round day week episode")
 # `memory_name` is what the program calls its memory, `user_name` is not.
 NAMED_BY_PROGRAM = _words(
     "memory activity agent tool model bot app function action table column field class module service namespace index "

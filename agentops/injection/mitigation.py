@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from agentops.injection.boundary import boundaries
+from agentops.injection.boundary import boundaries, last_of
 from agentops.injection.template import Boundary, Hole, Message, Template, body
 from agentops.injection.wording import Kind, Sentence, sentences
 
@@ -74,7 +74,7 @@ def look(template: Template) -> tuple[Seen, ...]:
         for at, hole in one.holes:
             reminder = later or one.reminded_after(at, several=len(declarations) > 1)
             declared = _declared(hole, general=general, any_marks=unnamed_marks, tags=tags)
-            encoded = any(f in _ENCODING for f in hole.filters)
+            encoded = last_of(hole, _ENCODING)
             holes.append((hole, Mitigation(hole.boundary, declared, reminder, encoded)))
         seen.append(one.seen(tuple(holes)))
         later = later or (one.message.role in ("system", "developer", "user") and bool(one.reminders))

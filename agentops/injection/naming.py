@@ -14,6 +14,7 @@ _SUBSCRIPT = re.compile(r"\[\s{0,4}['\"]?([^\]'\"]{0,80})['\"]?\s{0,4}\]")
 _NO_WORD = re.compile(r"[^\w()]+")
 _WORD = re.compile(r"[^\W_]+")
 
+_OF = re.compile(r"\b(?:of|for|from|in|about|to|that|which)\b", re.I)
 _COMING = re.compile(r"\b(?:following|given|provided|below)\b((?:[ \t]{1,3}[\w'-]{1,30}){1,6})", re.I)
 # `get_documents()` hands out documents, `format_history()` a history.
 _VERBS = frozenset((
@@ -69,7 +70,7 @@ def named(path: tuple[str, ...]) -> tuple[Kind, str] | None:
     if sent is not None and path[-1] not in lexicon.BOOKKEEPING:
         return Kind.USER, sent
     declared = next((p for p in path[:-1] if p in lexicon.DECLARED_OBJECTS), None)
-    if declared is not None and path[-1] not in lexicon.OUTCOMES:
+    if declared is not None and _is_declared(path[-1]):
         return Kind.CONSTANT, declared
     for number in range(len(path) - 1, -1, -1):
         part, owners = path[number], path[:number]
@@ -77,17 +78,28 @@ def named(path: tuple[str, ...]) -> tuple[Kind, str] | None:
             continue
         own = any(p in lexicon.OWN_OBJECTS or p.split("_")[0] in lexicon.OWN_OBJECTS for p in owners)
         if part in lexicon.PLAIN and owners:
-            if owners[-1] in lexicon.OWN_OBJECTS:
+            if owners[-1] in lexicon.OWN_OBJECTS and not (part in lexicon.CONTENTS and owners[-1] in lexicon.ANYTHING):
                 return Kind.CONSTANT, owners[-1]
             if owners[-1] in lexicon.OTHERS_OBJECTS:
                 return Kind.THIRD_PARTY, f"{owners[-1]}.{part}"
             continue
         kind = kind_of(part)
-        if kind is not None and not (own and kind is Kind.MODEL):
+        if kind is not None and not (own and kind is Kind.MODEL and part not in lexicon.OUTCOMES):
             return kind, part
     # `item.text` of who knows what: the leaf is all that tells.
     kind = kind_of(path[-1]) if len(path) > 1 and path[-1] not in lexicon.USER_ALONE else None
     return (kind, path[-1]) if kind is not None else None
+
+
+def _is_declared(leaf: str) -> bool:
+    """Whether what stands in a declared thing is the program's: all but what comes from outside or out of it."""
+    if leaf in lexicon.PLAIN:
+        return leaf not in lexicon.CONTENTS
+    words = leaf.split("_")
+    if leaf in lexicon.DECLARED_FACTS or words[-1] in lexicon.DECLARED_FACTS | lexicon.SCALARS:
+        return True
+    outcome = any(word in lexicon.OUTCOMES for word in words)
+    return not outcome and kind_of(leaf) in (None, Kind.CONSTANT, Kind.OPERATOR)
 
 
 @lru_cache(maxsize=20_000)
@@ -108,7 +120,13 @@ def kind_of(name: str) -> Kind | None:
     words[-1] = words[-1].rstrip("0123456789") or words[-1]
     if len(words) > 1 and (words[0] in lexicon.CONSTANT_FIRST or _is_program_name(words)):
         return Kind.CONSTANT
+    if len(words) > 1 and words[0] in lexicon.CONSTANT_FIRST_OF_OWN:
+        said = _by_ending(words[1:])
+        counts = len(words) == 2 and words[0] in ("total", "no") and words[1].endswith("s")
+        return said if said not in (None, Kind.CONSTANT) and not counts else Kind.CONSTANT
     found = _by_ending(words)
+    if found in (Kind.CONSTANT, Kind.OPERATOR) and len(words) > 1:
+        found = _brought(words) or found
     if found is None and form == "text" and not words[-1].endswith("s"):
         return Kind.THIRD_PARTY  # `sample_text` is a text that somebody wrote, `services_text` a list put in words
     if found is Kind.USER and len(words) > 1 and words[0] in lexicon.OWN_OBJECTS:
@@ -117,6 +135,15 @@ def kind_of(name: str) -> Kind | None:
     if found is None and not name.isascii():
         return next((_ANYWHERE[kind] for piece, kind in lexicon_languages.ANYWHERE if piece in name), None)
     return found
+
+
+def _brought(words: list[str]) -> Kind | None:
+    """Whose it is by the first word: `uploaded_schema` is no schema of the program's, `user_rules` no rules of its."""
+    if words[-1] in lexicon.SCALARS or words[-1].removesuffix("s") == "name":
+        return None
+    if words[0] in lexicon.PROVENANCE:
+        return Kind.THIRD_PARTY
+    return Kind.USER if words[0] == "user" else None
 
 
 def _is_program_name(words: list[str]) -> bool:
@@ -149,12 +176,21 @@ def words(text: str) -> list[str]:
 
 
 def described(text: str) -> tuple[Kind, str] | None:
-    """The kind by the first words of a description that name something ("The document to sum up")."""
-    said = words(text[:400])[:16]
-    for number in range(len(said)):
-        found = _phrase(said, number)
-        if found is not None:
-            return found
+    """The kind by the first words of a description that name something ("The document to sum up").
+
+    Within what is described, before an "of" or "for", anybody's text outweighs the program's values: "The number and
+    the full text of the mail" is a text.
+    """
+    first = None
+    for part in _OF.split(text[:400], maxsplit=3):
+        said = words(part)[:16]
+        for number in range(len(said)):
+            found = _phrase(said, number)
+            if found is not None and found[0] not in (Kind.CONSTANT, Kind.OPERATOR):
+                return found
+            first = first or found
+        if first is not None:
+            return first
     return None
 
 

@@ -34,6 +34,8 @@ _PAIR_BY_NAME = {BoundaryKind.GENERIC: 0.65, BoundaryKind.NAMED: 0.49, BoundaryK
 _BOUNDARY_ONLY = 0.94
 _DECLARATION_ONLY = 0.84
 _REMINDER = 0.8
+# A reminder behind a text that nothing marks and nothing declares.
+_REMINDER_ALONE = 0.9
 _ENCODED = 0.2
 
 
@@ -109,7 +111,8 @@ def residuals(mitigation: Mitigation) -> tuple[Factor, ...]:
     else:
         parts.append(_factor(1.0, "no boundary, no declaration"))
     if mitigation.reminder:
-        parts.append(_factor(_REMINDER, "reminder after it"))
+        alone = mark is None and declared is Declared.NO
+        parts.append(_factor(_REMINDER_ALONE if alone else _REMINDER, "reminder after it"))
     if mitigation.encoded:
         parts.append(_factor(_ENCODED, "encoded"))
     return tuple(parts)

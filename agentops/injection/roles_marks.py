@@ -132,6 +132,9 @@ def _lines(text: str) -> tuple[Mark, ...]:
     headings = [Mark(*m.span(), role_of(m[1])) for m in islice(_HEADING.finditer(text), MAX_MARKS + 1)]
     if headings and not text[: min(headings[0].start, lines[0].start if lines else len(text))].strip():
         lines = sorted(lines + headings, key=lambda m: m.start)
+    # "Function:" and "Tool:" label what follows, unless somebody speaks beside them.
+    if all(m.role == "tool" and any(c.isupper() for c in text[m.start : m.end]) for m in lines):
+        return ()
     return tuple(lines)
 
 

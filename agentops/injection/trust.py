@@ -103,10 +103,17 @@ class Judge:
 
 def _from_type(hole: Hole, types: Mapping[str, str]) -> Trust | None:
     said = _told(hole, types)
+    if said is not None and not _is_whole(hole.name, said[0]):
+        return None  # a number has no fields: whatever `count.text` is, the type of `count` says nothing about it
     if said is None or said[1].lower() not in _BOUNDED_TYPES:
         return None
     why = f"the file types {one_line(said[0], 80)} as {one_line(said[1], 40)}, which holds no text"
     return Trust(Kind.CONSTANT, why, Confidence.HIGH)
+
+
+def _is_whole(name: str, typed: str) -> bool:
+    rest = name.replace("[]", "")[len(typed.replace("[]", "")) :]
+    return not rest or rest.endswith("()")
 
 
 def _from_filter(hole: Hole) -> Trust | None:

@@ -11,17 +11,19 @@ import re
 # German, French, Spanish, Portuguese, Italian, Dutch, Polish, Russian; Chinese, Japanese, Korean.
 ORDER = re.compile(
     r"^\W{0,12}(?:bitte |fasse? |übersetze|analysiere|beantworte|antworte|schreibe?|erstelle|erkläre|gib |extrahiere|"
-    r"klassifiziere|bewerte|prüfe|formuliere|nenne|verwende|"
+    r"klassifiziere|bewerte|prüfe|formuliere|nenne|verwende|liefere|nutze|identifiziere|"
+    r"vergleiche|korrigiere|berücksichtige|achte |halte dich|generiere|bestimme|ermittle|"
     r"résume|resume|traduis|traduisez|analyse[zr]?\b|réponds|répondez|écris|écrivez|rédige|génère|explique|donne[zr]?\b|"
-    r"extrais|extrayez|classe[zr]?\b|évalue|utilise|"
-    r"traduce|traduzca|analiza|responde|responda|escribe|genera|explica|extrae|clasifica|evalúa|utiliza|"
+    r"extrais|extrayez|classe[zr]?\b|évalue|utilise|fournis|fournissez|indique|identifie|décris|propose[zr]?\b|"
+    r"veuillez|fais |faites|retourne|renvoie|renvoyez|vérifie|corrige|complète|"
+    r"traduce|traduzca|analiza|responde|responda|escribe|genera|explica|extrae|clasifica|evalúa|utiliza|proporciona|devuelve|identifica|redacta|"
     r"resuma|traduza|analise|escreva|gere|explique|extraia|classifique|avalie|"
     r"riassumi|traduci|analizza|rispondi|scrivi|spiega|estrai|classifica|valuta|"
     r"vat |vertaal|analyseer|beantwoord|schrijf|geef|podsumuj|przetłumacz|odpowiedz|napisz|"
     r"переведи|ответь|напиши|проанализируй|объясни|составь|извлеки|оцени|перескажи)"
     r"|\b(?:du bist|sie sind ein|tu es un|vous êtes un|eres un|usted es|você é|sei un|je bent|jesteś)\b"
     r"|(?:^|\W)ты [—-] "
-    r"|[请請](?:你|您|根据|根據|用|将|將|把|对|對|回答|翻译|翻譯|总结|總結|分析|写|寫|生成|提取|判断|不要|按)|你是|您是"
+    r"|(?<![申邀聘])[请請](?=[\u4e00-\u9fff])(?![求假])|你是|您是|不要|必须|必須|务必|務必|不得|禁止"
     r"|(?:翻译|翻譯|总结|總結|概括|分析|回答|提取|判断|改写)(?:以下|下面|这|該|该|上述)"
     r"|(?:して|しろ|せよ|ください|下さい|なさい)(?:[。.！!\s]|$)|あなたは|(?:하세요|하시오|해\s?줘|해주세요|하십시오|당신은|너는)"
 )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agentops.pysource.scopes import dotted
+from agentops.pysource.scopes import How, dotted
 from agentops.pysource.texts import Frame, Literal, Part, Parts, Value
 
 if TYPE_CHECKING:
@@ -20,13 +20,15 @@ _PERCENT = re.compile(r"%(?:\((\w{1,200})\))?[-+ #0]{0,5}(?:\d{1,9}|\*)?(?:\.(?:
 _DOLLAR = re.compile(r"\$(?:(\$)|([_A-Za-z][_A-Za-z0-9]{0,199})|\{([_A-Za-z][_A-Za-z0-9]{0,199})\})")
 _MARKER = re.compile(r"[^\W\d_]{2}|[{}<>$@#%\[\]]")
 _ROOT = re.compile(r"[^.\[]*")
+# Entries of a dict that a variable holds: far more than a text has fields.
+_MAX_ENTRIES = 64
 _NUMBERS = "diouxXeEfFgG"
 
 Fields = tuple[list[ast.expr], dict[str, ast.expr]]
 
 
 def _format(reader: Reader, base: Parts, call: ast.Call, frame: Frame) -> Parts:
-    return _filled(reader, base, (call.args, _keywords(call)), frame)
+    return _filled(reader, base, (call.args, _keywords(reader, call, frame)), frame)
 
 
 def _format_map(reader: Reader, base: Parts, call: ast.Call, frame: Frame) -> Parts:
@@ -35,9 +37,7 @@ def _format_map(reader: Reader, base: Parts, call: ast.Call, frame: Frame) -> Pa
 
 
 def _substitute(reader: Reader, base: Parts, call: ast.Call, frame: Frame) -> Parts:
-    named = _keywords(call)
-    if call.args:
-        named = {**_entries(reader, call.args[0], frame), **named}
+    named = handed(reader, call, frame)
     parts: list[Part] = []
     for part in base:
         parts += _cut(reader, part, _dollars, ([], named), frame) if isinstance(part, Literal) else (part,)
@@ -45,9 +45,7 @@ def _substitute(reader: Reader, base: Parts, call: ast.Call, frame: Frame) -> Pa
 
 
 def _render(reader: Reader, base: Parts, call: ast.Call, frame: Frame) -> Parts:
-    named = _keywords(call)
-    if call.args:
-        named = {**_entries(reader, call.args[0], frame), **named}
+    named = handed(reader, call, frame)
     given = {name: (value, frame) for name, value in named.items()}
     marked = for_engine(base, "jinja2") or ()
     return tuple(replace(p, given=given) if isinstance(p, Literal) and not p.settled else p for p in marked)
@@ -122,6 +120,13 @@ def for_engine(parts: Parts | None, engine: str) -> Parts | None:
     if parts is None:
         return None
     return tuple(replace(p, engine=engine) if isinstance(p, Literal) and not p.settled else p for p in parts)
+
+
+def handed(reader: Reader, call: ast.Call, frame: Frame) -> dict[str, ast.expr]:
+    """What the call hands over by name: its keywords, and the entries of a dict that it is given, written there or
+    held by a variable."""
+    named = _keywords(reader, call, frame)
+    return {**_entries(reader, call.args[0], frame), **named} if call.args else named
 
 
 def _filled(reader: Reader, base: Parts, values: Fields, frame: Frame) -> Parts:
@@ -260,22 +265,24 @@ def _certain(positional: list[ast.expr]) -> list[ast.expr]:
     return positional[:starred]
 
 
-def _keywords(call: ast.Call) -> dict[str, ast.expr]:
+def _keywords(reader: Reader, call: ast.Call, frame: Frame) -> dict[str, ast.expr]:
     named = {k.arg: k.value for k in call.keywords if k.arg is not None}
     for one in call.keywords:
-        if one.arg is None and isinstance(one.value, ast.Dict):
-            named.update(_literal_entries(one.value))
+        if one.arg is None:
+            named.update(_entries(reader, one.value, frame))
     return named
 
 
 def _entries(reader: Reader, expr: ast.expr, frame: Frame) -> dict[str, ast.expr]:
+    found = reader.bindings(dotted(expr), frame) if dotted(expr) else None
+    if found and len(found[1]) == 1 and found[1][0].value is not None and found[1][0].how is How.ASSIGNED:
+        expr = found[1][0].value
+        if isinstance(expr, ast.Dict) and len(expr.keys) > _MAX_ENTRIES:
+            expr = ast.Dict(expr.keys[:_MAX_ENTRIES], expr.values[:_MAX_ENTRIES])
     if isinstance(expr, ast.Dict):
         return _literal_entries(expr)
-    found = reader.bindings(dotted(expr), frame) if dotted(expr) else None
-    if found and len(found[1]) == 1 and isinstance(found[1][0].value, ast.Dict):
-        return _literal_entries(found[1][0].value)
     if isinstance(expr, ast.Call) and isinstance(expr.func, ast.Name) and expr.func.id == "dict":
-        return _keywords(expr)
+        return {k.arg: k.value for k in expr.keywords if k.arg is not None}
     return {}
 
 

@@ -39,6 +39,8 @@ _SEMANTIC_KERNEL = re.compile(r"\{\{\s{0,9}\$[A-Za-z_]")
 _BLOCK = re.compile(r"\{%[-+]?\s{0,9}[a-z]")
 # What stands before a block of YAML.
 _BLOCK_HEAD = re.compile(r"(?:[&!][^\s,\[\]{}]{1,200}[ \t]{1,20}){0,2}[|>][-+\d]{0,2}[ \t]{0,200}(?:#[^\n]{0,500})?\n")
+# n8n: a text that begins with "=" is filled in, by values that begin with a dollar.
+_N8N = re.compile(r"\{\{\s{0,9}\$(?:json|input|node|now|today|items|execution|workflow|vars|\()")
 # `{{#name#}}` and `{{#node.name#}}`, as the workflow files of visual builders write holes.
 _HASHED = re.compile(r"\{\{#([\w.-]{1,200})#\}\}")
 
@@ -132,6 +134,8 @@ def _notation(source: Source, draft: Draft, blocks: str) -> str:
     if said := _FORMATS.get(draft.inputs.notation):
         return said
     text = draft.text
+    if any(_is_n8n(leaf.text) for part in draft.parts for leaf in part.leaves):
+        return "n8n"
     if _SEMANTIC_KERNEL.search(text):
         return "semantic-kernel"
     if _DOUBLE.search(text) is None and _DOLLAR.search(text):
@@ -182,3 +186,7 @@ def hashed(source: Source, text: str) -> tuple[Span, ...]:
     if at < len(text):
         spans.append(Text(text[at:], 1, 1, at))
     return tuple(spans[: 2 * MAX_HOLES])
+
+
+def _is_n8n(text: str) -> bool:
+    return text.startswith("=") and _N8N.search(text) is not None

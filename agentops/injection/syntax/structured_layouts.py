@@ -19,7 +19,23 @@ _SLOT = re.compile(r"\b(DOCUMENT|INPUT|DATA|CONTENT)\b")
 
 def read(source: Source, node: Pairs, *, name: str) -> tuple[Draft, frozenset[str]] | None:
     """The prompt of a mapping that has a known layout, with the keys that it used up; None for any other mapping."""
-    return _crew(node, name) or _few_shot(node, name) or _harness(node, name) or _signature(source, node, name)
+    return (
+        _agent_node(node, name)
+        or _crew(node, name)
+        or _few_shot(node, name)
+        or _harness(node, name)
+        or _signature(source, node, name)
+    )
+
+
+def _agent_node(node: Pairs, name: str) -> tuple[Draft, frozenset[str]] | None:
+    """n8n: an agent's text, and its system message among the options beside it."""
+    options = node.get("options")
+    system = _strings(options, "systemMessage") if isinstance(options, Pairs) else ()
+    said = _strings(node, "text")
+    if not system or not said:
+        return None
+    return Draft(name, node.start, (Part("system", system), Part("user", said))), frozenset(("text", "options"))
 
 
 def _strings(node: Pairs, *keys: str) -> tuple[Leaf, ...]:

@@ -13,7 +13,8 @@ from agentops.injection.template import Hole, Note, NoteKind
 from agentops.model.finding import Location
 
 _ROLE_KEYS = ("role", "type", "from", "_type", "speaker", "author", "name")
-_TEXT_KEYS = ("content", "value", "text", "prompt", "message", "template", "parts", "contents", "data", "kwargs", "raw")
+_TEXT_KEYS = ("content", "value", "text", "prompt", "message", "template", "parts", "contents", "data", "kwargs", "raw",
+              "blocks")  # fmt: skip
 _PLACEHOLDER = re.compile(r"placeholder", re.IGNORECASE)
 _CLASS_TRAILERS = frozenset(("message", "prompt", "template", "chunk", "placeholder"))
 # Of a content nested deeper than this nobody knows what it is.
@@ -43,6 +44,8 @@ def read(source: Source, node: Items) -> Conversation | None:
         elif isinstance(item, Items) and (part := _pair(item)) is not None:
             found += 1
             parts.append(part)
+        elif isinstance(item, Pairs) and isinstance(item.get("content"), Leaf) and leaves(item.get("content")):
+            parts.append(Part("user", leaves(item.get("content"))))  # among messages the user's needs no role
         elif not (isinstance(item, Pairs) and item.has("type")):
             other += 1
     return Conversation(tuple(parts), tuple(notes)) if found and not other else None

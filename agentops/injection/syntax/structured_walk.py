@@ -70,8 +70,9 @@ class Walk:
         for number, item in enumerate(node.items):
             here = _indexed(path, number)
             if isinstance(item, Leaf):
-                if strong and item.string and structured_keys.is_prompt(item.text, Strength.SURE):
-                    self._string(item, here, None, around, sure=True)
+                how = Strength.SURE if strong else Strength.UNKNOWN if path and not self._records else Strength.NEVER
+                if item.string and not (path and _never(path[-1])) and structured_keys.is_prompt(item.text, how):
+                    self._string(item, here, None, around, sure=strong)
             else:
                 self._node(item, here, around, inside=inside)
 
@@ -90,16 +91,53 @@ class Walk:
             self.drafts.append(known[0])
             used.update(known[1])
         keys = [(structured_keys.read(name), value) for name, value in node.pairs if name not in used]
-        fixed = _is_data(around)
+        fixed = _is_data(around) and not self._runner
+        used |= self._spoken_to(node, path, around, fixed=fixed)
+        keys = [(key, value) for key, value in keys if key.name not in used]
         used |= self._groups(keys, path, around, fixed=fixed)
         for key, value in keys:
             if key.name in used or key.name in structured_keys.DATA_KEYS:
+                if key.name == "metadata" and isinstance(value, Pairs):
+                    self._beside(value, (*path, key.name), around)
                 continue
+            if isinstance(value, Pairs) and key.strength is Strength.SURE and (held := _held(value)) is not None:
+                # `instruction: {type: constant, value: ...}`
+                value = held
             if isinstance(value, Leaf):
                 self._leaf(key, value, path, around, inside=inside, fixed=fixed)
             else:
                 below = inside or (structured_keys.words(key.name)[-1:] or ("",))[0] in _PROMPT_PARENTS
                 self._node(value, (*path, key.name), around, inside=below)
+
+    def _beside(self, node: Pairs, path: tuple[str, ...], around: tuple[Pairs, ...]) -> None:
+        """Texts among data that only their keys make prompts, if something is filled into them."""
+        for name, value in node.pairs:
+            key = structured_keys.read(name)
+            if (
+                isinstance(value, Leaf)
+                and key.strength is Strength.SURE
+                and structured_keys.HOLE_SIGN.search(value.text)
+            ):
+                self._leaf(key, value, path, (node, *around), inside=False, fixed=False)
+
+    def _spoken_to(self, node: Pairs, path: tuple[str, ...], around: tuple[Pairs, ...], *, fixed: bool) -> set[str]:
+        """Take the system text of a request together with the list of messages beside it."""
+        systems = [n for n, v in node.pairs if _is_system(n) and structured_messages.leaves(v)]
+        if len(systems) != 1:
+            return set()
+        for name in ("messages", "contents", "input"):
+            listed = node.get(name)
+            talk = structured_messages.read(self.source, listed) if isinstance(listed, Items) else None
+            if talk is None or any(p.role in _ORDER for p in talk.parts):
+                continue
+            said = Part("system", structured_messages.leaves(node.get(systems[0])))
+            data = fixed or (self._records and name in _DATA_LISTS)
+            inputs = structured_inputs.read(around)
+            self.drafts.append(
+                Draft(_name(path), node.start, (said, *talk.parts), inputs, notes=talk.notes, fixed=data)
+            )
+            return {systems[0], name}
+        return set()
 
     def _leaf(
         self, key: Key, value: Leaf, path: tuple[str, ...], around: tuple[Pairs, ...], *, inside: bool, fixed: bool
@@ -211,6 +249,23 @@ class Walk:
 def _stands_beside(key: Key) -> bool:
     parts = structured_keys.words(key.name)
     return bool(parts) and parts[-1] in _BESIDE
+
+
+def _is_system(name: str) -> bool:
+    """Whether the key is that of a request's system text: `system`, `systemInstruction`, `system_prompt`."""
+    key = structured_keys.read(name)
+    return key.role == "system" and not key.stem and key.strength is not Strength.NEVER
+
+
+def _held(node: Pairs) -> Leaf | None:
+    """The text of a mapping that is nothing but a text with its type."""
+    value = node.get("value")
+    typed = len(node.pairs) == 2 and node.has("type", "value") and node.has("type")
+    return value if typed and isinstance(value, Leaf) and value.string else None
+
+
+def _never(name: str) -> bool:
+    return structured_keys.read(name.split("[")[0]).strength is Strength.NEVER
 
 
 def _is_rail(around: tuple[Pairs, ...]) -> bool:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from agentops.injection.source import Source
 from agentops.injection.syntax import tree_yaml, workflow_steps
 from agentops.injection.syntax.tree import Items, Leaf, Pairs
-from agentops.injection.syntax.workflow_expression import Where
 from agentops.injection.syntax.workflow_steps import Count
+from agentops.injection.syntax.workflow_where import Known, Where
 from agentops.injection.template import Template
 
 
@@ -40,14 +40,15 @@ def _steps(root: Pairs | Items) -> Iterator[Where]:
     if root.has("steps"):
         named = (*named, ("", root))
     seen: set[int] = set()
+    known = Known()
     for name, job in named:
         if not isinstance(job, Pairs):
             continue
         steps = job.get("steps")
         if steps is None and job.has("uses", "with") and id(job) not in seen:
             seen.add(id(job))
-            yield Where(root, job, job, name)  # a job that calls another workflow
+            yield Where(root, job, job, name, known)  # a job that calls another workflow
         for step in steps.items if isinstance(steps, Items) else ():
             if isinstance(step, Pairs) and id(step) not in seen:
                 seen.add(id(step))
-                yield Where(root, job, step, name)
+                yield Where(root, job, step, name, known)

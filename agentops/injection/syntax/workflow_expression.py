@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 
 from agentops.injection.kinds import Kind
-from agentops.injection.syntax.tree import Items, Leaf, Pairs
+from agentops.injection.syntax import workflow_made
+from agentops.injection.syntax.tree import Items, Leaf, Node, Pairs
+from agentops.injection.syntax.workflow_where import MAX_STEPS, Value, Where, script_of
 from agentops.injection.template import Assigned
 
 EXPRESSION = re.compile(r"\$\{\{((?:[^}$]|\$(?!\{\{)|\}(?!\})){0,1000}+)\}\}")
@@ -46,35 +48,6 @@ _TEXT_EVENT = re.compile(
 )
 _FORMS = frozenset(("number", "boolean", "choice", "environment"))
 _MAX_FOLLOWED = 4
-_MAX_STEPS = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """A step with the job and the workflow around it."""
-
-    root: Pairs
-    job: Pairs
-    step: Pairs
-    name: str
-
-    def env(self, name: str) -> Leaf | None:
-        """The value of a variable of the environment, from the step outwards."""
-        for around in (self.step, self.job, self.root):
-            env = around.get("env")
-            value = env.get(name) if isinstance(env, Pairs) else None
-            if isinstance(value, Leaf):
-                return value
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """What an expression stands for. `assigned` is None where nothing is known; `event`: it is text of an event."""
-
-    name: str
-    assigned: Assigned | None
-    event: bool = False
 
 
 def value(expression: str, where: Where, depth: int = 0) -> Value:
@@ -121,18 +94,23 @@ def _path(path: str, where: Where, depth: int) -> Value:
         return _github(name, where)
     if root in ("secrets", "runner", "job", "strategy"):
         return Value(name, Assigned(Kind.CONSTANT, f"{root} are values of the workflow's own"))
-    if root in ("vars", "matrix"):
+    if root == "vars":
         return Value(name, Assigned(Kind.OPERATOR, f"{root} are set by who owns the repository"))
     if root == "inputs":
         return _input(name, rest, where)
     if depth >= _MAX_FOLLOWED:
         return Value(name, None)
+    if root == "matrix":
+        return _matrix(name, rest, where, depth)
     if root == "env" and (leaf := where.env(rest)) is not None:
         inner = text_value(leaf, where, depth + 1)
         fixed = Assigned(Kind.CONSTANT, "the file itself gives the value")
-        return Value(name, inner.assigned, inner.event) if inner is not None else Value(name, fixed)
+        return Value(name, inner.assigned) if inner is not None else Value(name, fixed)
+    if root == "env":
+        made = variable(rest, where, depth)
+        return Value(name, made.assigned) if made is not None else Value(name, None)
     if root == "steps":
-        return _step_output(name, rest, where)
+        return _step_output(name, rest, where, depth)
     if root == "needs":
         return _needed(name, rest, where, depth)
     return Value(name, None)
@@ -147,7 +125,7 @@ def _github(name: str, where: Where) -> Value:
     if name not in ("github.event", "github.head_ref") and _PLAIN_FIELD.match(last):
         return Value(name, Assigned(Kind.CONSTANT, f"{last} holds no words of outsiders"))
     if _TEXT_EVENT.match(name):
-        return Value(name, Assigned(Kind.THIRD_PARTY, "anybody can write the text of the event"), event=True)
+        return Value(name, Assigned(Kind.THIRD_PARTY, "anybody can write the text of the event"))
     if name in ("github.ref", "github.ref_name") or last == "label" or name.endswith("label.name"):
         return Value(name, Assigned(Kind.OPERATOR, "it is named by who may write to the repository"))
     if name.startswith("github.event."):
@@ -171,27 +149,125 @@ def _input(name: str, key: str, where: Where) -> Value:
     return Value(name, Assigned(Kind.UNKNOWN, "the caller of the workflow gives it"))
 
 
-def _step_output(name: str, rest: str, where: Where) -> Value:
+def _matrix(name: str, rest: str, where: Where, depth: int) -> Value:
+    """A value of the job's matrix: the file's own, or what an expression makes of another job's output."""
+    memo = (name, id(where.job))
+    if memo not in where.known.values:
+        where.known.values[memo] = None
+        where.known.values[memo] = _combined(name, rest, where, depth)
+    return where.known.values[memo] or Value(name, None)
+
+
+def _combined(name: str, rest: str, where: Where, depth: int) -> Value:
+    strategy = where.job.get("strategy")
+    matrix = strategy.get("matrix") if isinstance(strategy, Pairs) else None
+    own = Value(name, Assigned(Kind.OPERATOR, "matrix are set by who owns the repository"))
+    key = rest.partition(".")[0].removesuffix("[]")
+    given: list[Node] = [matrix] if isinstance(matrix, Leaf) else []
+    if isinstance(matrix, Pairs):
+        listed = matrix.get(key)
+        given = [v for v in (listed, matrix.get("include")) if v is not None]
+    found = [v for n in given for one in _leaves(n, key) if (v := text_value(one, where, depth + 1)) is not None]
+    if not found:
+        return own
+    worst = min(found, key=_rank)
+    unknown = Assigned(Kind.UNKNOWN, "an earlier job makes the matrix")
+    return Value(name, worst.assigned or unknown)
+
+
+def _leaves(node: Node, key: str) -> list[Leaf]:
+    """The texts that a matrix has for a key: its list, or that entry of each combination."""
+    if isinstance(node, Leaf):
+        return [node]
+    found: list[Leaf] = []
+    for item in node.items[:MAX_STEPS] if isinstance(node, Items) else ():
+        one = item.get(key) if isinstance(item, Pairs) else item
+        if isinstance(one, Leaf):
+            found.append(one)
+    return found
+
+
+def _step_output(name: str, rest: str, where: Where, depth: int) -> Value:
     key, _, output = rest.partition(".")
     if output in ("outcome", "conclusion") or _PLAIN_FIELD.match(output.rsplit(".", 1)[-1].replace("-", "_")):
         return Value(name, Assigned(Kind.CONSTANT, "it is bookkeeping of a step"))
-    steps = where.job.get("steps")
-    for step in steps.items[:_MAX_STEPS] if isinstance(steps, Items) else ():
-        if isinstance(step, Pairs) and step.text("id") == key:
-            return _made_by(name, step)
-    return Value(name, Assigned(Kind.UNKNOWN, "an earlier step makes it"))
+    memo = (name, id(where.job))
+    if memo not in where.known.values:
+        where.known.values[memo] = None  # an output that is made of itself
+        step = next((s for s in where.steps() if s.text("id") == key), None)
+        where.known.values[memo] = (
+            _made_by(output.removeprefix("outputs."), step, where, depth) if step is not None else None
+        )
+    known = where.known.values[memo]
+    if known is None:
+        return Value(name, Assigned(Kind.UNKNOWN, "an earlier step makes it"))
+    return Value(name, known.assigned)
 
 
-def _made_by(name: str, step: Pairs) -> Value:
+def _made_by(output: str, step: Pairs, where: Where, depth: int) -> Value:
+    """What an output of a step is made of: the text that its script writes, else anything that the step gets."""
     if AI_ACTION.search(step.text("uses") or ""):
-        return Value(name, Assigned(Kind.MODEL, "an earlier step's model wrote it"))
+        return Value(output, Assigned(Kind.MODEL, "an earlier step's model wrote it"))
+    script = script_of(step)
+    made = workflow_made.values(script, "GITHUB_OUTPUT").get(output, [])[:20]
+    found = [judged(t, script, where.at(step), depth) for t in made]
+    if found and all(f is not None and f.assigned is not None for f in found):
+        return min((f for f in found if f is not None), key=_rank)
+    if any(f is not None and f.event for f in found) or _fetches(step):
+        return Value(output, Assigned(Kind.THIRD_PARTY, "an earlier step makes it of what outsiders wrote"))
+    return Value(output, Assigned(Kind.UNKNOWN, "an earlier step makes it"))
+
+
+def _fetches(step: Pairs) -> bool:
     texts = [v.text for _, v in step.pairs if isinstance(v, Leaf)]
     for part in ("with", "env"):
         inner = step.get(part)
         texts += [v.text for _, v in inner.pairs if isinstance(v, Leaf)] if isinstance(inner, Pairs) else []
-    if any(FETCHES.search(t[:50_000]) for t in texts):
-        return Value(name, Assigned(Kind.THIRD_PARTY, "an earlier step makes it of what outsiders wrote"), event=True)
-    return Value(name, Assigned(Kind.UNKNOWN, "an earlier step makes it"))
+    return any(FETCHES.search(t[:50_000]) for t in texts)
+
+
+def variable(name: str, where: Where, depth: int) -> Value | None:
+    """What a variable is that an earlier step of the job writes to `$GITHUB_ENV`, None where none does."""
+    memo = (f"$ {name}", id(where.job))
+    if memo in where.known.values:
+        return where.known.values[memo]
+    where.known.values[memo] = None
+    found: list[Value] = []
+    for text, step in where.variables().get(name, [])[:20]:
+        said = judged(text, script_of(step), where.at(step), depth) if text else None
+        if said is None and _fetches(step):
+            said = Value(name, Assigned(Kind.THIRD_PARTY, "an earlier step fetches it"))
+        found.append(said or Value(name, Assigned(Kind.UNKNOWN, "an earlier step makes it")))
+    where.known.values[memo] = min(found, key=_rank) if found else None
+    return where.known.values[memo]
+
+
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w{0,99})")
+
+
+def judged(text: str, script: str, where: Where, depth: int = 0) -> Value | None:
+    """What a text of a shell script is made of, None where nothing is known of it. Variables that the script itself
+    sets are followed once."""
+    if FETCHES.search(text):
+        return Value("text", Assigned(Kind.THIRD_PARTY, "the script fetches it"))
+    found = [value(e[1], where, depth + 1) for e in EXPRESSION.finditer(text[:20_000])]
+    open_ends = "`" in text or "$(" in text
+    for variable_name in dict.fromkeys(_VARIABLE.findall(EXPRESSION.sub("", text[:20_000]))[:20]):
+        if variable_name in ("GITHUB_OUTPUT", "GITHUB_ENV"):
+            continue
+        leaf = where.env(variable_name)
+        inner = text_value(leaf, where, depth + 1) if leaf is not None else None
+        if leaf is not None:
+            found += [inner] if inner is not None else []
+            continue
+        said = [] if depth > 1 else re.findall(rf"(?<![\w$-]){variable_name}=([^\n]{{1,2000}})", script[:100_000])[:20]
+        deeper = [judged(s, "", where, depth + 1) for s in said]
+        found += [d for d in deeper if d is not None]
+        open_ends = open_ends or not said or None in deeper
+    worst = min(found, key=_rank) if found else None
+    if worst is not None and (worst.event or not open_ends):
+        return worst
+    return None if open_ends else Value("text", Assigned(Kind.CONSTANT, "the script itself gives the value"))
 
 
 def _needed(name: str, rest: str, where: Where, depth: int) -> Value:
@@ -203,7 +279,7 @@ def _needed(name: str, rest: str, where: Where, depth: int) -> Value:
     outputs = job.get("outputs") if isinstance(job, Pairs) else None
     leaf = outputs.get(parts[-1]) if isinstance(outputs, Pairs) else None
     if isinstance(job, Pairs) and isinstance(leaf, Leaf):
-        inner = text_value(leaf, Where(where.root, job, job, parts[0]), depth + 1)
+        inner = text_value(leaf, replace(where, job=job, step=job, name=parts[0]), depth + 1)
         if inner is not None:
-            return Value(name, inner.assigned, inner.event)
+            return Value(name, inner.assigned)
     return Value(name, Assigned(Kind.UNKNOWN, "an earlier job makes it"))

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from agentops.injection.kinds import Kind
-from agentops.injection.syntax.workflow_expression import FETCHES, Value, Where, text_value
+from agentops.injection.syntax.workflow_expression import FETCHES, judged, text_value, variable
+from agentops.injection.syntax.workflow_where import Value, Where, script_of
 from agentops.injection.template import Assigned
 
 HOLE = re.compile(
@@ -17,8 +18,8 @@ HOLE = re.compile(
 """Groups: an expression of the workflow, a variable in braces, a variable, two forms of a command's output."""
 
 _ASKS = re.compile(
-    r"(?:^|(?<=[\s|;&(`]))(?:claude\s{1,4}(?:[^\n|;&]{0,300}\s)?(?:-p|--print)\b|gemini\s{1,4}(?:[^\n|;&]{0,300}\s)?(?:-p|--prompt)\b"
-    r"|codex\s{1,4}exec\b|llm\s{1,4}(?=[-'\"$\w])|gh\s{1,4}models\s{1,4}run\b|aider\s{1,4}(?:[^\n|;&]{0,300}\s)?(?:--message|-m)\b|ollama\s{1,4}run\b"
+    r"(?:^|(?<=[\s|;&(`]))(?:(?:claude|@anthropic-ai/claude-code(?:@[\w.-]{1,40})?)\s{1,4}(?:[^\n|;&]{0,300}\s)?(?:-p|--print)\b|(?:gemini|@google/gemini-cli(?:@[\w.-]{1,40})?)\s{1,4}(?:[^\n|;&]{0,300}\s)?(?:-p|--prompt)\b"
+    r"|gh\s{1,4}copilot\s{1,4}(?:suggest|explain)\b|(?:codex|@openai/codex(?:@[\w.-]{1,40})?)\s{1,4}exec\b|llm\s{1,4}(?=[-'\"$\w])|gh\s{1,4}models\s{1,4}run\b|aider\s{1,4}(?:[^\n|;&]{0,300}\s)?(?:--message|-m)\b|ollama\s{1,4}run\b"
     r"|copilot\s{1,4}(?:[^\n|;&]{0,300}\s)?-p\b|opencode\s{1,4}run\b|cursor-agent\s|sgpt\s|aichat\s|mods\s"
     r"|curl\s(?=[^\n]{0,500}(?:\\\n[^\n]{0,500}){0,8}(?:api\.openai\.com|api\.anthropic\.com|generativelanguage\.googleapis"
     r"|/chat/completions|/v1/messages|models\.github\.ai|models\.inference\.ai)))",
@@ -29,6 +30,7 @@ _SETS = re.compile(r"(?:^|(?<=[\s;]))([A-Za-z_]\w{0,99})=(?=([^\n]{0,500}))", re
 # No service runs a longer script.
 _MAX_SCRIPT = 100_000
 _MAX_COMMAND = 20_000
+_MAX_TEXT = 4_000
 _MAX_COMMANDS = 20
 _WORDS = re.compile(r"\w+")
 _SHELL_OWN = frozenset((
@@ -73,7 +75,16 @@ def commands(script: str) -> Iterator[Command]:
 
 def assignments(script: str) -> dict[str, str]:
     """The variables that a script sets, with what stands behind the sign."""
-    return {m[1]: m[2] for m in _SETS.finditer(script[:_MAX_SCRIPT])}
+    script = script[:_MAX_SCRIPT]
+    found: dict[str, str] = {}
+    for one in _SETS.finditer(script):
+        said = one[2]
+        if said[:1] in ("'", '"') and said.count(said[0]) == 1:
+            # A text in quotes that goes on behind the line.
+            close = script.find(said[0], one.end() + 1, one.end() + _MAX_TEXT)
+            said = script[one.end() : close if close >= 0 else one.end() + len(said)]
+        found[one[1]] = said
+    return found
 
 
 def value(found: re.Match[str], set_here: Mapping[str, str], where: Where) -> Value:
@@ -84,30 +95,45 @@ def value(found: re.Match[str], set_here: Mapping[str, str], where: Where) -> Va
     if (leaf := where.env(name)) is not None:
         inner = text_value(leaf, where, 1)
         fixed = Assigned(Kind.CONSTANT, "the file itself gives the value")
-        return Value(name, inner.assigned, inner.event) if inner is not None else Value(name, fixed)
+        return Value(name, inner.assigned) if inner is not None else Value(name, fixed)
     if name in _SHELL_OWN:
         return Value(name, Assigned(Kind.CONSTANT, "it is a value of the run"))
     if (said := set_here.get(name)) is not None:
         if FETCHES.search(said):
-            return Value(name, Assigned(Kind.THIRD_PARTY, "the script fetches it"), event=True)
-        if "$" not in said and "`" not in said:
-            return Value(name, Assigned(Kind.CONSTANT, "the script itself gives the value"))
-    return Value(name, None)
+            return Value(name, Assigned(Kind.THIRD_PARTY, "the script fetches it"))
+        if (made := judged(said, "", where)) is not None:
+            return Value(name, made.assigned)
+        return Value(name, None)
+    made = variable(name, where, 1)
+    return Value(name, made.assigned) if made is not None else Value(name, None)
 
 
 def output(command: str, where: Where) -> Value:
     """What the output of a command stands for."""
     name = "command." + "_".join(_WORDS.findall(command)[:4])[:80]
-    for variable in re.findall(r"\$\{?([A-Za-z_]\w{0,99})", command)[:20]:
-        leaf = where.env(variable)
+    for used in re.findall(r"\$\{?([A-Za-z_]\w{0,99})", command)[:20]:
+        leaf = where.env(used)
         inner = text_value(leaf, where, 1) if leaf is not None else None
         if inner is not None and inner.event:
-            return Value(name, inner.assigned, event=True)
+            return Value(name, inner.assigned)
     if FETCHES.search(command):
-        return Value(name, Assigned(Kind.THIRD_PARTY, "the script fetches it"), event=True)
-    if _READS_FILE.match(command):
+        return Value(name, Assigned(Kind.THIRD_PARTY, "the script fetches it"))
+    if (read := _READS_FILE.match(command)) is not None:
+        for file in command[read.end() :].split()[:5]:
+            made = _in_file(file, where)
+            if made is not None:
+                return Value(name, made.assigned)
         return Value(name, Assigned(Kind.UNKNOWN, "it is read from a file"))
     return Value(name, Assigned(Kind.UNKNOWN, "it is what a command prints"))
+
+
+def _in_file(path: str, where: Where) -> Value | None:
+    """What outsiders wrote into a file that an earlier step of the job makes, None where nothing tells."""
+    memo = (f"< {path}", id(where.job))
+    if memo not in where.known.values:
+        made = (judged(text.text, script_of(step), where.at(step)) for text, step in where.files(path))
+        where.known.values[memo] = next((m for m in made if m is not None and m.event), None)
+    return where.known.values[memo]
 
 
 def _echoed(piped: str) -> str:
@@ -134,13 +160,29 @@ def _arguments(script: str, at: int) -> tuple[int, list[tuple[str, bool]]]:
     return min(at, end), quoted
 
 
+_INSIDE_QUOTES = re.compile(r"\\.|\"|\$\(|[()]", re.DOTALL)
+
+
 def _close(script: str, at: int, end: int) -> int:
-    """Where the quotes that open here close, or the end."""
-    mark = script[at]
+    """Where the quotes that open here close, or the end. Quotes within `$(...)` are those of a command of its own."""
+    if script[at] == "'":
+        found = script.find("'", at + 1, end)
+        return found if found >= 0 else end
+    depth = 0
+    for one in _INSIDE_QUOTES.finditer(script, at + 1, end):
+        if one[0] == '"' and not depth:
+            return one.start()
+        if one[0] == "$(" or (one[0] == "(" and depth):
+            depth += 1
+        elif one[0] == ")" and depth:
+            depth -= 1
+    # Parentheses that never close are text.
+    return _plain_close(script, at, end) if depth else end
+
+
+def _plain_close(script: str, at: int, end: int) -> int:
     while True:
-        found = script.find(mark, at + 1, end)
-        if found < 0:
-            return end
-        if mark == "'" or script[found - 1] != "\\":
-            return found
+        found = script.find('"', at + 1, end)
+        if found < 0 or script[found - 1] != "\\":
+            return found if found >= 0 else end
         at = found

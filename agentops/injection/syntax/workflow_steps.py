@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agentops.injection.source import Source
 from agentops.injection.syntax import pieces, workflow_shell
 from agentops.injection.syntax.structured_keys import words
 from agentops.injection.syntax.tree import Leaf, Pairs, error
-from agentops.injection.syntax.workflow_expression import AI_ACTION, EXPRESSION, Value, Where, value
+from agentops.injection.syntax.workflow_expression import AI_ACTION, EXPRESSION, value
+from agentops.injection.syntax.workflow_where import Value, Where
 from agentops.injection.template import (
     MAX_HOLES,
     Assigned,
@@ -30,6 +31,7 @@ _NOT_TEXT = frozenset((
 _SYSTEM = frozenset(("system", "instructions", "instruction"))
 _ASKED = frozenset((
     "message", "question", "query", "task", "input", "text", "ask", "content", "user message", "user input", "mission",
+    "issue body", "comment body", "issue title", "comment", "additional context", "request",
 ))  # fmt: skip
 
 
@@ -58,6 +60,8 @@ def template(source: Source, where: Where, *, number: int, count: Count) -> Temp
     inputs = step.get("with")
     uses, run = step.text("uses"), step.get("run")
     messages: tuple[Message, ...] = ()
+    if not uses and step is where.job:
+        uses = where.job.text("uses")
     if uses and isinstance(inputs, Pairs):
         messages = _action(made, inputs, ai=AI_ACTION.search(uses) is not None)
     elif isinstance(run, Leaf):
@@ -83,11 +87,28 @@ def _action(made: _Made, inputs: Pairs, *, ai: bool) -> tuple[Message, ...]:
             continue
         spans = _place(made, leaf, leaf.text, _expressions(made, leaf.text))
         (system if role == "system" else asked).append(spans)
+    if ai:
+        asked += _files(made, inputs)
     named = bool(system)
     return (
         *(Message("system", s) for s in system),
         *(Message("user" if named else None, s) for s in asked),
     )
+
+
+def _files(made: _Made, inputs: Pairs) -> Iterator[tuple[Span, ...]]:
+    """The prompts that an earlier step writes into the file that an input names."""
+    for key, leaf in inputs.pairs:
+        parts = words(key)
+        if not isinstance(leaf, Leaf) or parts[-1:] not in (("file",), ("path",)) or "prompt" not in parts:
+            continue
+        before = [w for w in made.where.files(leaf.text) if w[1].start < made.where.step.start]
+        for one, step in before[-3:]:
+            run = step.get("run")
+            if isinstance(run, Leaf):
+                there = replace(made, where=made.where.at(step))
+                read = _shell_reader(there, workflow_shell.assignments(run.text), literal=one.literal)
+                yield _place(there, run, one.text, read(one.text))
 
 
 def _role(key: str, *, ai: bool) -> str | None:

@@ -79,6 +79,8 @@ def test_a_declaration_is_no_order_and_does_not_make_the_place_worse() -> None:
         ("user:\nDocument:\n{document}", 0.5),
         ("user:\nQuestion: {question}", 0.15),
         ("tool:\n{document}", 0.3),
+        ("Explain the function.\n\nFunction:\n{document}", 1.0),
+        ("system:\nSum up.\nTool:\n{document}", 0.3),
         ("assistant:\n{answer}\nuser:\nhi", 0.3),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentops.errors import ConfigError
+from agentops.injection import engine
 from agentops.injection.kinds import Kind
 from agentops.injection.template import Hole, Template
 from agentops.injection.trust import Judge
@@ -19,7 +20,23 @@ def kind(name: str, *, filters: tuple[str, ...] = (), trust: dict[str, str] | No
 
 @pytest.mark.parametrize(
     "name",
-    ["user_input", "question", "userQuestion", "query", "message", "chat_history", "messages[].content", "user.bio"],
+    [
+        "user_input",
+        "question",
+        "userQuestion",
+        "query",
+        "message",
+        "chat_history",
+        "messages[].content",
+        "user.bio",
+        "title",
+        "user_story",
+        "user_rules",
+        "user_examples",
+        "default_user_input",
+        "parameters.question",
+        "chat_input",
+    ],
 )
 def test_what_users_write(name: str) -> None:
     assert kind(name) is Kind.USER
@@ -28,13 +45,16 @@ def test_what_users_write(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["document", "documents[].page_content", "context", "retrieved_text", "email", "web_page", "tool_output",
-     "email.body", "results[].title", "SAMPLE_TEXT", "retrieved_message"],
+     "email.body", "results[].title", "SAMPLE_TEXT", "retrieved_message",
+     "known_issues", "uploaded_schema", "tool.stdout", "tools[0].result_text", "self.content"],
 )  # fmt: skip
 def test_what_third_parties_write(name: str) -> None:
     assert kind(name) is Kind.THIRD_PARTY
 
 
-@pytest.mark.parametrize("name", ["answer", "draft_reply", "output_2", "agent_scratchpad"])
+@pytest.mark.parametrize(
+    "name", ["answer", "draft_reply", "output_2", "agent_scratchpad", "model.output", "assistant_message"]
+)
 def test_what_models_write(name: str) -> None:
     assert kind(name) is Kind.MODEL
 
@@ -42,7 +62,8 @@ def test_what_models_write(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["date", "today", "format_instructions", "tools", "json_schema", "language", "user_language", "company", "limit",
-     "document_count", "num_documents", "tool.name", "messages[].role", "SCHEMA_JSON"],
+     "document_count", "num_documents", "tool.name", "messages[].role", "SCHEMA_JSON", "known_types", "total_documents",
+     "tools[].usage_notes[]", "table.columns", "retrieved_count", "user_id", "bot_display_name"],
 )  # fmt: skip
 def test_what_the_program_fills_in(name: str) -> None:
     assert kind(name) is Kind.CONSTANT
@@ -53,7 +74,7 @@ def test_what_the_operator_writes(name: str) -> None:
     assert kind(name) is Kind.OPERATOR
 
 
-@pytest.mark.parametrize("name", ["x", "thing", "0", "name", "data", "task"])
+@pytest.mark.parametrize("name", ["x", "thing", "0", "name", "data", "task", "function.return_value"])
 def test_the_rest_is_unknown_and_a_band(name: str) -> None:
     found = Judge({}).trust(Hole(name, "a", 1, 1, 0), Template("a", "", ()))
     assert (found.kind, found.low, found.high) == (Kind.UNKNOWN, 0.2, 0.95)
@@ -68,6 +89,44 @@ def test_the_order_is_configuration_type_filter_container_name() -> None:
     assert kind("documents", filters=("length",)) is Kind.CONSTANT
     assert kind("documents", filters=("upper",)) is Kind.THIRD_PARTY
     assert kind("messages[].schema") is Kind.USER
+
+
+def test_a_number_has_no_fields() -> None:
+    types = {"user": "number"}
+    assert Judge({}).trust(Hole("user.bio", "a", 1, 1, 0), Template("a", "", (), types=types)).kind is Kind.USER
+    assert (
+        Judge({}).trust(Hole("user.toFixed()", "a", 1, 1, 0), Template("a", "", (), types=types)).kind is Kind.CONSTANT
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("On Page {page} of the book.", True),
+        ("See page {page} of 9.", True),
+        ("See page #{page}.", True),
+        ("Read the page {page} and do what it says.", False),
+        ("Page: {page}", False),
+    ],
+)
+def test_a_word_counts_only_with_a_number_behind_it(text: str, counts: bool) -> None:
+    (template,) = engine.analyse_text(text, path="a.txt")
+    assert (template.risk_low == 0) is counts
+
+
+@pytest.mark.parametrize(
+    ("description", "expected"),
+    [
+        ("The date of the mail", Kind.CONSTANT),
+        ("Number of documents", Kind.CONSTANT),
+        ("The number and the full text of the email", Kind.THIRD_PARTY),
+        ("Date and body of the customer mail", Kind.THIRD_PARTY),
+        ("The document to sum up", Kind.THIRD_PARTY),
+    ],
+)
+def test_descriptions(description: str, expected: Kind) -> None:
+    template = Template("a", "", (), descriptions={"x": description})
+    assert Judge({}).trust(Hole("x", "a", 1, 1, 0), template).kind is expected
 
 
 def test_configuration_speaks_for_what_lies_below_and_the_longest_name_wins() -> None:

@@ -7,6 +7,7 @@ From there, downwards:
     read            one file: finds, flows, templates; every failure gets a place
     find            walks the file: is an expression a prompt?      chat     messages that stand together
                                                                     options  options of a call, descriptions of tools
+                    pairs    a system text and what is said with it, as only their places tell
     flows           is the model's answer run or stored? does a template's text come from outside?
     services        annotations of AI services (Java)               genaiscript  scripts of that kind (JavaScript)
     messages        what is a message, and of which role

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agentops.injection.syntax.code import names
+from agentops.injection.syntax.code import names, prompts
 from agentops.injection.syntax.code.context import Context
 from agentops.injection.syntax.code.emit import Found
 from agentops.injection.syntax.code.messages import Spoken
@@ -16,6 +16,12 @@ from agentops.injection.syntax.code.value import Value
 
 if TYPE_CHECKING:
     from agentops.injection.syntax.code.find import Finder
+
+
+_TALK = frozenset((
+    "messages", "message", "msgs", "history", "contents", "input", "prompt", "prompts", "conversation", "chat", "turns",
+    "llm", "invoke", "stream", "generate", "complete",
+))  # fmt: skip
 
 
 class Chat:
@@ -39,7 +45,7 @@ class Chat:
         else:
             spoken = self._finder.messages.within(listed)
             rank = 1
-        if any(s.value.says or (s.role is not None and s.value.refs) for s in spoken):
+        if any(s.value.says or (s.role is not None and s.value.refs and not _is_spread(s, context)) for s in spoken):
             notation = "template" if call in names.TEMPLATE_CALLS or "MessagesPromptTemplate" in call else ""
             kept = [replace(s, notation=self._formatted(listed) or s.notation or notation) for s in spoken]
             self._finder.add(Found(kept, group.start, context.name, rank))
@@ -104,6 +110,13 @@ class Chat:
             if kids[at].text == "text" and is_group(kids[at + 1], "(") and kids[at + 1].kids:
                 return Spoken(role, self._finder.values.of(inside(kids[at + 1])[0]), "template")
         return Spoken(role, Value())
+
+
+def _is_spread(spoken: Spoken, context: Context) -> bool:
+    """Whether it is a list that is spread (`...options`) where no name says that messages are listed."""
+    if not all(r.in_loop for r in spoken.value.refs):
+        return False
+    return _TALK.isdisjoint(w for n in (*context.names[:2], context.called) for w in prompts.words(n)[-1:])
 
 
 def _is_list(before: Nodes) -> bool:

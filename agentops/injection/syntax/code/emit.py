@@ -21,7 +21,7 @@ MAX_PROMPTS = 2_500
 @dataclass(slots=True)
 class Found:
     """A template before the texts that several finds share are given to one of them: the lowest `rank` first. `whole`
-    is set where a value is all of the text."""
+    is set where a value is all of the text, `alone` where it counts only if no other find holds any of its texts."""
 
     messages: list[Spoken]
     at: int
@@ -31,6 +31,7 @@ class Found:
     types: dict[str, str] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     whole: bool = False
+    alone: bool = False
 
 
 class Emitter:
@@ -50,7 +51,7 @@ class Emitter:
         for one in sorted(found, key=lambda f: (f.rank, f.at)):
             fresh = {p.start for s in one.messages for p in s.value.parts if isinstance(p, Chunk) and p.text.strip()}
             fresh |= {r.start for s in one.messages for r in s.value.refs if r.name == "fromResource" or one.whole}
-            if not fresh or fresh <= used:
+            if not fresh or fresh <= used or (one.alone and not fresh.isdisjoint(used)):
                 continue
             if (
                 one.rank > 0

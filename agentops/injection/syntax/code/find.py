@@ -13,6 +13,7 @@ from agentops.injection.syntax.code.emit import MAX_PROMPTS, Emitter, Found
 from agentops.injection.syntax.code.lex import Lexer
 from agentops.injection.syntax.code.messages import Messages, Spoken
 from agentops.injection.syntax.code.options import Options
+from agentops.injection.syntax.code.pairs import Pairs
 from agentops.injection.syntax.code.tokens import Chunk, Dialect, Node
 from agentops.injection.syntax.code.tree import (
     MAX_DEPTH,
@@ -49,6 +50,7 @@ class Finder:
         self.found: list[Found] = []
         self.fills: dict[str, Nodes] = {}
         self._covered: set[int] = set()
+        self.pairs = Pairs(self)
         self._chat, self._options = Chat(self), Options(self)
 
     def templates(self) -> tuple[Template, ...]:
@@ -69,6 +71,12 @@ class Finder:
     def walk(self) -> None:
         """Look at the whole file."""
         self._walk(self.tree, Context(), lines=True, depth=0)
+        self.pairs.block(Node("group", "{", 0, len(self.source.text), kids=self.tree), Context())
+        self.pairs.rest()
+
+    def head(self, nodes: Nodes) -> str:
+        """How the text of an expression begins, with a word for each value."""
+        return _head(self.values.of(nodes))
 
     def _walk(self, nodes: Nodes, around: Context, *, lines: bool, depth: int) -> None:
         if depth > MAX_DEPTH:
@@ -99,6 +107,7 @@ class Finder:
                 target = target[1:2]
             context = replace(around, names=(target[-1], *around.names)[:5] if target else around.names, call="")
             expression = item[found[0] + 1 :]
+            self.pairs.assigned(target, expression, context)
         elif item[0].text == "return":
             context = replace(around, names=(around.function, *around.names)[:5])
             expression = item[1:]
@@ -128,11 +137,14 @@ class Finder:
                 if path and path not in names.KEYWORDS:
                     new = "new " if begin and nodes[begin - 1].text == "new" else ""
                     inner = replace(context, call=new + path)
+                    self.pairs.call(path, node, context)
             elif node.text == "{":
                 arrow = at and is_op(nodes[at - 1], "=>", "->")
                 function = (context.name if arrow else "") or context.function
                 body = at and (arrow or is_group(nodes[at - 1], "("))
                 inner = replace(context, call="" if body else context.call, function=function)
+                if body:
+                    self.pairs.block(node, inner)
                 self._options.of(node, inner)
             self._chat.group(node, inner, nodes[max(at - 8, 0) : at])
             self._walk(node.kids, inner, lines=node.text == "{", depth=depth + 1)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 SYSTEM_KEYS = ("system", "systemPrompt", "system_prompt", "systemInstruction", "system_instruction",
                "SystemInstruction", "System",
-                "instructions", "Instructions", "preamble", "Instruction", "systemMessage", "developer")  # fmt: skip
+                "instructions", "Instructions", "preamble", "Instruction", "systemMessage", "developer",
+               "SystemPrompt", "SystemMessage", "SYSTEM_PROMPT", "system_message", "sysPrompt")  # fmt: skip
 LIST_KEYS = ("messages", "Messages", "contents", "Contents", "input", "Input", "history")
-USER_KEYS = ("prompt", "Prompt", "input", "userPrompt", "query")
+USER_KEYS = ("prompt", "Prompt", "input", "userPrompt", "query", "UserPrompt", "user_prompt", "userMessage",
+             "UserMessage", "user_message", "userContent", "UserContent")  # fmt: skip
+BESIDE_KEYS = ("user", "User", "message", "Message", "question", "Question", "text", "content")
+"""What the text beside a system text is called where nothing else says that a model gets both."""
+INNER_OPTIONS = ("config", "Config", "generationConfig", "options")
 MODEL_KEYS = (
     "model", "Model", "config", "Config", "temperature", "max_tokens", "maxTokens", "MaxTokens", "tools", "output",
     "schema",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from agentops.injection.syntax.code import names
+from agentops.injection.syntax.code import names, prompts
 from agentops.injection.syntax.code.context import Context
 from agentops.injection.syntax.code.emit import Found
 from agentops.injection.syntax.code.messages import Spoken
@@ -31,27 +31,62 @@ class Options:
         if self._described(found, context):
             return
         call = context.called
-        known = call in names.MODEL_CALLS or any(k in found for k in names.MODEL_KEYS)
-        system = [k for k in names.SYSTEM_KEYS if k in found]
+        by_options = any(k in found for k in names.MODEL_KEYS)
+        known = call in names.MODEL_CALLS or by_options
+        inner = self._inner(found)
+        system = [(k, found[k]) for k in names.SYSTEM_KEYS if k in found]
+        system += [(k, inner[k]) for k in names.SYSTEM_KEYS if k in inner and not system]
         listed = [k for k in names.LIST_KEYS if k in found]
-        if not known or not (system or listed or any(k in found for k in names.USER_KEYS)):
+        users = [k for k in names.USER_KEYS if found.get(k)]
+        if not known and system:
+            users += [k for k in names.BESIDE_KEYS if found.get(k)]
+            known = self._speaks(system[0], told=bool(listed or users))
+        if not known or not (system or listed or users):
             return
-        spoken = [
-            Spoken("system", self._finder.messages.text_of(found[k])) for k in system if not _is_constant_key(found[k])
-        ]
-        rest: list[Spoken] = []
-        for name in listed:
-            rest += self._finder.messages.within([found[name]])
-        if not rest:
-            for name in names.USER_KEYS:
-                if found.get(name):
-                    rest.append(Spoken("user", self._finder.messages.text_of(found[name])))
-                    break
-        if not rest and listed and found[listed[0]]:
-            rest = self._finder.messages.of([Node("op", "...", group.start, group.start), *found[listed[0]]])
+        spoken = [Spoken("system", self._finder.messages.text_of(n)) for _, n in system if not _is_constant_key(n)]
+        rest = self._asked(found, listed, users, group)
+        if call == "getGenerativeModel" and spoken and spoken[0].value.says and not rest:
+            self._finder.pairs.given(context.name, Found(spoken, group.start, context.name or call, 0))
+            return
+        if not spoken and rest and (session := self._session(context, group.start)) is not None:
+            spoken = [session]
         spoken = [s for s in (*spoken, *rest) if s.value.parts]
         if any(s.value.says for s in spoken):
             self._finder.add(Found(spoken, group.start, context.name or call, 0))
+
+    def _asked(self, found: dict[str, list[Node]], listed: list[str], users: list[str], group: Node) -> list[Spoken]:
+        """What is said beside the system text: messages, else a text, else a list of which nothing is known."""
+        read = self._finder.messages
+        rest: list[Spoken] = []
+        for name in listed:
+            rest += read.within([found[name]])
+        if not rest and users:
+            rest.append(Spoken("user", read.text_of(found[users[0]])))
+        if not rest and listed and found[listed[0]]:
+            rest = read.of([Node("op", "...", group.start, group.start), *found[listed[0]]])
+        if not rest and any(k in found for k in ("contents", "Contents")):
+            rest.append(Spoken("user", read.text_of(found.get("contents") or found["Contents"])))
+        return rest
+
+    def _inner(self, found: dict[str, list[Node]]) -> dict[str, list[Node]]:
+        """The entries of the options within options: `config: { systemInstruction }`."""
+        for name in names.INNER_OPTIONS:
+            if len(nodes := found.get(name, [])) and nodes[-1].kind == "group" and nodes[-1].text == "{":
+                return entries(nodes[-1])
+        return {}
+
+    def _session(self, context: Context, at: int) -> Spoken | None:
+        """The system text of the model that the call is made on."""
+        if not context.called.startswith(("generateContent", "sendMessage")):
+            return None
+        return self._finder.pairs.session(context.call, at)
+
+    def _speaks(self, system: tuple[str, list[Node]], *, told: bool) -> bool:
+        """Whether a system text says by itself that a model gets the object: by its key, or by its orders."""
+        key, nodes = system
+        if not told or _is_constant_key(nodes):
+            return False
+        return len(prompts.words(key)) > 1 or prompts.tells_a_model(self._finder.head(nodes))
 
     def _described(self, found: dict[str, list[Node]], context: Context) -> bool:
         """A tool's description: `{ name, description, inputSchema }`."""

@@ -46,6 +46,41 @@ _CODE = re.compile(
 _SIGN = re.compile(r"(?<![\w$\\{])\{\{?\s?[A-Za-z_]\w{0,60}\s?\}\}?|(?<![\w$\\])\$[a-z][a-z_]{2,60}\b")
 _NOT_LATIN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0400-\u04ff]")
 
+# What a text says that is written for a model alone, however short it is and whatever it is called.
+_TOLD = re.compile(
+    r"(?i)\byou are (?:an?|the)\b|\byou (?:rate|help|answer|write|translate|classify|extract|review|respond"
+    r"|summari[sz]e|analy[sz]e|generate|grade|judge|evaluate)\b|\byour (?:task|job|role|goal)\b"
+    r"|\bact as\b|\b(?:respond|reply|answer|return|output) (?:only|with|in|json)\b"
+)
+_TASK = re.compile(
+    r"(?i)(?:^|[.!?:\n]\s{0,12})(?:please )?(?:summari[sz]e|translate|classify|categori[sz]e|extract|rewrite|rephrase"
+    r"|paraphrase|proofread|analy[sz]e|answer|explain|evaluate)\b[^.\n]{0,80}\b(?:following|below|this|these)\b[^.\n]{0,60}:"
+)
+_TASK_ELSEWHERE = re.compile(
+    r"(?:fasse?|übersetze|analysiere|beantworte|extrahiere|klassifiziere|bewerte|prüfe|formuliere)\b[^.\n]{0,80}\b(?:folgend|diese)"
+    r"|(?:résume[zr]?|tradui[st]\w{0,2}|analyse[zr]?|répond\w{1,3}|extra\w{1,4}|class\w{1,3}|évalue[zr]?)\b[^.\n]{0,80}\bsuivant"
+    r"|(?:resum[ea]|traduce|traduzca|analiza|responde|extrae|clasifica|evalúa)\b[^.\n]{0,80}\bsiguiente"
+    r"|(?:resuma|traduza|analise|responda|extraia|classifique|avalie)\b[^.\n]{0,80}\bseguinte"
+    r"|(?:riassumi|traduci|analizza|rispondi|estrai|classifica|valuta)\b[^.\n]{0,80}\bseguente"
+    r"|(?:翻译|翻譯|总结|總結|概括|分析|回答|提取|判断|改写|改寫)(?:以下|下面|下列|上述)|(?:以下|次)の.{0,40}(?:ください|しなさい|せよ|して)"
+    r"|다음.{0,40}(?:하세요|하시오|해\s?줘|해주세요|하십시오)"
+    r"|\b(?:du bist|sie sind) eine?\b|\btu es une?\b|\bvous êtes une?\b|\beres una?\b|\bvocê é uma?\b|\bsei un\w?\b"
+    r"|你是(?:一[个個位名]|专业)|あなたは.{0,40}(?:です|である)|당신은.{0,40}입니다",
+    re.IGNORECASE,
+)
+# How a task begins under a key that models' options have, and others too.
+_BEGINS = re.compile(
+    r"(?i)\s{0,12}(?:you (?:are|help|rate|will|must)\b|act as\b"
+    r"|(?:summari[sz]e|translate|classify|categori[sz]e|extract|rewrite|rephrase|rate|score|grade|analy[sz]e|answer|explain|describe|write|review|evaluate|judge|identify)"
+    r" \S{1,40}\s{1,4}\S)"
+)
+_OPTIONS = frozenset(("system", "template", "input"))
+# Turn tokens of chat models, and a transcript that ends with the model's turn.
+_TURN_TOKEN = re.compile(
+    r"<\|(?:im_start|start_header_id|user|system|assistant)\|>|<start_of_turn>|\[INST\]"
+    r"|(?:^|\n)[ \t]{0,8}(?:Human|User):[^\0]{0,4000}\n[ \t]{0,8}(?:Assistant|AI):\s{0,20}\Z"
+)
+
 _SILENT_CALL = re.compile(
     r"(?i)(?:^|\.)(?:console|log|logger|logging|slog|klog|zap|assert|expect|t|b|chai|sinon|toast"
     r"|vscode|winston|debug|warn|info|error|"
@@ -114,6 +149,25 @@ def reads_as_prompt(text: str, *, named: bool) -> bool:
     return (count >= 16 and cues >= 2) or (count >= 40 and cues >= 1)
 
 
+def tells_a_model(text: str) -> bool:
+    """Whether the text tells a model what it is or how to answer."""
+    head = text[:6_000]
+    return not is_no_prose(head) and (_TOLD.search(head) is not None or _TASK_ELSEWHERE.search(head) is not None)
+
+
+def _asks_plainly(text: str) -> bool:
+    """Whether a short text with values in it is a task for a model, whatever its name."""
+    head = text[:6_000]
+    if _TURN_TOKEN.search(head):
+        return True
+    return (_TASK.search(head) or _TASK_ELSEWHERE.search(head)) is not None and not is_no_prose(head)
+
+
+def _is_option(names: Iterable[str]) -> bool:
+    """Whether the name is an option of a model's call."""
+    return any(name.lower() in _OPTIONS for name in names)
+
+
 def is_prompt(text: str, names: Iterable[str], *, filled: bool) -> bool:
     """Whether a text under these names (its own first, what is around it after) is a prompt."""
     named = [n for n in names if n]
@@ -124,6 +178,8 @@ def is_prompt(text: str, names: Iterable[str], *, filled: bool) -> bool:
         return (count >= 3 or (filled and count >= 1)) and not _MARKUP.match(text) and not _SQL.match(text)
     if any(is_strong(n) for n in named):
         return count >= 6 and not is_no_prose(text)
+    if filled and (_asks_plainly(text) or (_is_option(named[:1]) and _BEGINS.match(text) and not is_no_prose(text))):
+        return True
     if count >= 12 and _SIGN.search(text) and _CUE.search(text) and not is_no_prose(text):
         return True
     return reads_as_prompt(text, named=any(is_weak(n) for n in named))

@@ -3,8 +3,10 @@
 The way of the data, each step a module:
 
     entry     the file's text -> `pysource`: tree, scopes, the parts of each text it builds
-    find      walks the tree and takes what is a prompt: by its place, its name (`words`), its wording
+    find      walks the tree and takes what is a prompt: by its place, its name (`words`), its wording (`speech`)
       calls       calls that take prompts: template classes, agents, clients of model APIs
+      asking      calls that put a text to a model, alone or behind what the system says
+      held        template objects in variables, and what later calls hand to them
       messages    dicts, tuples and classes that are chat messages, and the lists of them
       blocks      roles written as blocks: guidance's `with`, the chat tag of LlamaIndex
       decorated   functions that a decorator makes prompts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from agentops.injection.syntax.python import asking
 from agentops.injection.syntax.python.blocks import chat_blocks, without_chat
 from agentops.injection.syntax.python.found import Found, Turn
 from agentops.injection.syntax.python.messages import Messages
@@ -12,7 +13,7 @@ from agentops.injection.syntax.python.origin import Origins, called_path
 from agentops.injection.syntax.python.words import gives_orders, reads_as_prompt
 from agentops.injection.template import Note, NoteKind
 from agentops.model.finding import Location
-from agentops.pysource.filling import for_engine
+from agentops.pysource.filling import for_engine, handed
 from agentops.pysource.parts import Reader
 from agentops.pysource.scopes import dotted
 from agentops.pysource.texts import Frame, Literal, Parts, Value
@@ -23,10 +24,13 @@ _SYSTEM = frozenset((
     "global_instruction", "state_modifier", "messages_modifier", "prompt_system",
 ))  # fmt: skip
 _MESSAGES = frozenset(("messages", "input", "contents", "prompt", "chat_history", "message_list", "conversation"))
-_USER = frozenset(
-    ("prompt", "input", "contents", "user_prompt", "user_message", "query", "message", "user_input", "task")
+# Words that nothing but a request to a model has.
+_SURELY_SYSTEM = frozenset(
+    ("system_prompt", "system_message", "system_instruction", "system_instructions", "sys_prompt", "preamble")
 )
 _CREW = ("role", "goal", "backstory")
+TAKEN = _SYSTEM | _MESSAGES | asking.USER | {*_CREW, "template", "prefix", "suffix", "prompt"}
+"""Keywords that a call which takes prompts is read with."""
 _TEMPLATES = frozenset((
     "PromptTemplate", "RichPromptTemplate", "FewShotPromptTemplate", "QuestionAnswerPrompt", "RefinePrompt", "Prompt",
     "StringPromptTemplate", "PipelinePromptTemplate", "ChatPromptTemplate", "SelectorPromptTemplate", "PromptBuilder",
@@ -34,27 +38,12 @@ _TEMPLATES = frozenset((
 ))  # fmt: skip
 FILLERS = frozenset((
     "render", "render_async", "format", "aformat", "format_messages", "aformat_messages", "format_prompt", "partial",
-    "invoke", "ainvoke", "partial_format",
+    "invoke", "ainvoke", "partial_format", "run", "arun", "stream", "astream", "predict", "apredict",
 ))  # fmt: skip
 """The methods of a template object that hand it values."""
 _MAKERS = frozenset(("from_template", "from_string", "from_messages", "ChatTemplate"))
 _CHATS = frozenset(("from_messages", "ChatPromptTemplate", "ChatPromptBuilder", "ChatTemplate"))
 _ENGINES = {"jinja2": "jinja2", "mustache": "mustache", "f-string": "str.format", "handlebars": "mustache"}
-_MODEL_CALL = re.compile(
-    r"(?:llm|model|client|openai|anthropic|chain|gpt|claude|gemini|chat|agent|completion|genai|initiate_chat|assistant|prompt)",
-    re.I,
-)
-_ASKS = re.compile(
-    r"^(?:a?invoke|a?predict|a?generate\w*|a?complete\w*|create|a?chat\w*|ask\w*|a?run\w*|a?stream\w*|query\w*|prompt\w*|"
-    r"send_message\w*|(?:a_)?initiate_chat|completions?|acompletion|call_\w+|llm\w*|model|agent|chain|achat\w*|get_completion\w*|respond)$",
-    re.I,
-)
-# Calls that reach a model and nothing else.
-_SURELY_MODEL = re.compile(
-    r"(?:^|[._])(?:llm|gpt\d?|claude|gemini|openai|anthropic)\w*(?:\.|$)|generate_content|(?:^|\.)a?completions?(?:\.|$)"
-    r"|initiate_chat",
-    re.I,
-)
 _MAKES_AGENT = re.compile(r"create_(?:[a-z]{1,20}_){0,3}agent$")
 _SILENT = re.compile(
     r"(?:^|\.)(?:log|logger|logging|_logger|LOG|LOGGER|log_\w+|warnings?|console|st|parser|subparsers?|argparse|re|typer|"
@@ -84,7 +73,7 @@ class Calls:
         func = call.func
         called = func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
         made = called in _TEMPLATES or called in _MAKERS or (called == "Template" and _jinja(func))
-        if not made and not call.keywords and not _ASKS.match(called):
+        if not made and not call.keywords and not asking.ASKS.match(called):
             return None
         function = frame.scope.function
         shown = function.name if function is not None else name or called
@@ -110,13 +99,9 @@ class Calls:
 
     def fill(self, found: Found, call: ast.Call, frame: Frame) -> None:
         """Note where the values come from that the call hands to the template."""
-        given = {k.arg: k.value for k in call.keywords if k.arg}
-        for one in (*call.args[:1], *(k.value for k in call.keywords if k.arg in (None, "input"))):
-            if isinstance(one, ast.Dict):
-                given |= {
-                    k.value: v for k, v in zip(one.keys, one.values, strict=True)
-                    if isinstance(k, ast.Constant) and isinstance(k.value, str)
-                }  # fmt: skip
+        given = handed(self._reader, call, frame)
+        if isinstance(said := given.get("input"), ast.Dict):
+            given |= handed(self._reader, ast.Call(call.func, [said], []), frame)
         for name, value in given.items():
             origin = self._origins.of(value, frame)[0]
             if origin.assigned is not None:
@@ -126,7 +111,9 @@ class Calls:
 
     def group_of(self, call: ast.Call) -> str:
         """The variable that holds the messages of the call."""
-        return next((dotted(k.value) for k in call.keywords if k.arg in _MESSAGES and dotted(k.value)), "")
+        named = [k.value for k in call.keywords if k.arg in _MESSAGES]
+        made = called_path(call.func).rsplit(".", 1)[-1] in _CHATS
+        return next((dotted(v) for v in (*named, *(call.args[:1] if made else ())) if dotted(v)), "")
 
     def _template(
         self, call: ast.Call, called: str, keywords: dict[str, ast.expr], frame: Frame, found: Found
@@ -196,18 +183,24 @@ class Calls:
         listed = next((t for t in given if t), None)
         if listed is not None:
             turns += listed
-        elif turns and (asked := [v for k, v in keywords.items() if k in _USER]):
-            turns += [("user", self._reader.pieces(v, frame)) for v in asked]
+        elif turns and (sent := [v for k, v in keywords.items() if k in asking.USER]):
+            turns += [("user", self._sent(v, frame)) for v in sent]
         elif not turns and called == "Task" and "expected_output" in keywords:
             turns = [("user", self._lines([keywords[k] for k in ("description", "expected_output") if k in keywords],
                                           frame, found))]  # fmt: skip
         elif not turns:
-            return self._asked(call, called, keywords, frame, found)
+            return asking.asked(self._reader, self._messages, call, (called, keywords), frame, found)
         found.turns = turns
         words = found.text
-        if listed is None and not (reads_as_prompt(words, named=True) or gives_orders(words)):
+        said = {k for k, _ in system}
+        sure = len(turns) > 1 and bool(said & _SURELY_SYSTEM or ("system" in said and "prompt" in keywords))
+        if listed is None and not (sure or reads_as_prompt(words, named=True) or gives_orders(words)):
             return None
         return found
+
+    def _sent(self, value: ast.expr, frame: Frame) -> Parts:
+        text = asking.listed(self._reader, value, frame)
+        return self._reader.pieces(value, frame) if text is None else text
 
     def _lines(self, values: list[ast.expr], frame: Frame, found: Found) -> Parts:
         between = Literal("\n", found.start, found.start, values[0], settled=True)
@@ -224,25 +217,6 @@ class Calls:
         ]  # fmt: skip
         call = ast.Call(ast.copy_location(ast.Name("request", ast.Load()), expr), [], given)
         return self.read(ast.copy_location(call, expr), frame, name)
-
-    def _asked(
-        self, call: ast.Call, called: str, keywords: dict[str, ast.expr], frame: Frame, found: Found
-    ) -> Found | None:
-        """`llm.invoke("...")`: one text, which a model gets."""
-        if not _ASKS.match(called) or not _MODEL_CALL.search(called_path(call.func)):
-            return None
-        given = [v for k, v in keywords.items() if k in _USER] or call.args[:1]
-        for value in given:
-            if turns := self._turns(value, frame, found.notes):
-                found.turns = turns
-                return found
-            text = self._reader.text(value, frame)
-            if text is not None:
-                found.turns = [(None, text)]
-                surely = _SURELY_MODEL.search(called_path(call.func)) is not None
-                if gives_orders(found.text) or (surely and reads_as_prompt(found.text, named=True)):
-                    return found
-        return None
 
     def _system(self, value: ast.expr, frame: Frame) -> Parts | None:
         if isinstance(value, ast.List):

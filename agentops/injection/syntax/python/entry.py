@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from agentops.injection.source import Source
 from agentops.injection.syntax.python import flows, sources
 from agentops.injection.syntax.python.appended import appended
@@ -62,7 +64,7 @@ def _read(source: Source, parsed: Parsed) -> tuple[Template, ...]:
 
 def _answers(scope: Scope, path: str, known: dict[Scope, tuple[Note, ...]]) -> tuple[Note, ...]:
     if scope not in known:
-        known[scope] = flows.notes(scope.function, path) if scope.function is not None else ()
+        known[scope] = () if isinstance(scope.node, ast.ClassDef) else flows.notes(scope.node, path)
     return known[scope]
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ast
 
-from agentops.injection.syntax.python import blocks, decorated, signatures, tools
-from agentops.injection.syntax.python.calls import FILLERS, Calls, is_silent
+from agentops.injection.syntax.python import blocks, decorated, signatures, speech, tools
+from agentops.injection.syntax.python.calls import FILLERS, TAKEN, Calls, is_silent
 from agentops.injection.syntax.python.found import Found, Gathered
+from agentops.injection.syntax.python.held import Held
 from agentops.injection.syntax.python.messages import Messages, role_of_method
 from agentops.injection.syntax.python.words import gives_orders, names_prompt, reads_as_prompt, role_of
 from agentops.injection.template import Note
 from agentops.pysource.parts import Reader
 from agentops.pysource.scopes import FunctionNode, How, Scope, Scopes, bodies, dotted, place
 from agentops.pysource.texts import Frame, Literal, Parts
+
+_TEXTS = (ast.Constant, ast.JoinedStr, ast.BinOp, ast.IfExp, ast.BoolOp, ast.Call)
 
 
 class Finder:
@@ -22,7 +25,7 @@ class Finder:
         self._reader, self._scopes, self._messages, self._calls = reader, scopes, messages, calls
         self._gathered = Gathered(messages.source)
         self._made: set[Scope] = set()
-        self._templates: dict[tuple[int, str], list[Found]] = {}
+        self._held = Held(calls)
         self._folded: set[tuple[int, str]] = set()
 
     def run(self, tree: ast.Module) -> list[Found]:
@@ -106,6 +109,8 @@ class Finder:
         self._expression(value, name, frame)
         variable = dotted(target)
         owner = frame.scope.owner(variable) if variable else None
+        if owner is not None and isinstance(value, ast.BinOp | ast.Call):
+            self._held.chained(value, variable, owner, frame)
         if owner is None or (id(owner), variable) in self._folded or len(owner.bindings.get(variable, ())) < 2:
             return
         # A text that is put together over several statements is one prompt.
@@ -152,7 +157,30 @@ class Finder:
             inner = word if names_prompt(word) else f"{name}_{word}" if names_prompt(name) and word else word
             if word in ("description", "title", "name", "help", "url", "path"):
                 continue
-            self._expression(value, inner, frame)
+            self._given(value, inner, word, frame)
+
+    def _given(self, value: ast.expr, name: str, slot: str, frame: Frame) -> None:
+        """What is handed over under a keyword or a key: a text, or a variable that holds one."""
+        if isinstance(value, ast.Name | ast.Attribute):
+            self._used(value, slot, frame)
+        elif slot and isinstance(value, _TEXTS) and (parts := self._reader.text(value, frame)) is not None:
+            self._offer(value, name, parts, frame, within=self._reader.parsed.span(value), slot=slot)
+        else:
+            self._expression(value, name, frame)
+
+    def _used(self, value: ast.Name | ast.Attribute, slot: str, frame: Frame) -> None:
+        """A text of a name that says nothing, which goes out under the name of a prompt."""
+        variable = dotted(value)
+        found = self._reader.bindings(variable, frame, most=1) if variable else None
+        if found is None or not found[1] or not names_prompt(slot) or names_prompt(variable):
+            return
+        key = (id(found[1][-1]), variable)
+        if key in self._folded:
+            return
+        self._folded.add(key)
+        parts = self._reader.text(value, frame)
+        if parts is not None and speech.has_holes(parts):
+            self._offer(value, variable, parts, frame, within=(0, 0), slot=slot)
 
     def _list(self, expr: ast.expr, name: str, frame: Frame) -> bool:
         """Take the messages in the list, if there are any."""
@@ -197,8 +225,11 @@ class Finder:
             ):
                 self._gathered.grow(target, frame)
                 return
-        if isinstance(func, ast.Attribute) and func.attr in FILLERS and self._fill(func.value, expr, frame, name):
-            return
+        if isinstance(func, ast.Attribute) and func.attr in FILLERS:
+            made = self._held.filled(func.value, expr, frame, name)
+            if made is not None:
+                self._gathered.take(made)
+                return
         if name and frame.scope.added.get(name) and self._list(expr, name, frame):
             return
         found = signatures.written(self._reader, expr, frame, name) or self._calls.read(expr, frame, name)
@@ -206,11 +237,12 @@ class Finder:
             self._gathered.take(found)
             listed = self._calls.group_of(expr)
             if isinstance(expr.func, ast.Attribute | ast.Name) and self._calls.is_template(expr) and name:
-                for variable in (name, f"self.{name}"):
-                    if (owner := frame.scope.owner(variable)) is not None:
-                        self._templates.setdefault((id(owner), variable), []).append(found)
+                self._held.hold(found, name, frame)
             if listed:
                 self._gathered.send(listed, frame)
+            for keyword in expr.keywords:
+                if keyword.arg and keyword.arg not in TAKEN and names_prompt(keyword.arg):
+                    self._given(keyword.value, keyword.arg, keyword.arg, frame)
             return
         if isinstance(func, ast.Attribute | ast.Name) and self._text(expr, name, frame, role=role):
             return
@@ -218,40 +250,25 @@ class Finder:
             self._expression(one, name, frame)
         for keyword in expr.keywords:
             if keyword.arg not in ("description", "help", "title", "docstring", "doc", "desc"):
-                self._expression(keyword.value, keyword.arg or name, frame)
+                self._given(keyword.value, keyword.arg or name, keyword.arg or "", frame)
         if isinstance(func, ast.Attribute):
             self._expression(func.value, name, frame)
 
-    def _fill(self, template: ast.expr, call: ast.Call, frame: Frame, name: str) -> bool:
-        """Note what the call hands to a template object; whether the template itself is written at the call."""
-        variable = dotted(template)
-        if variable:
-            owner = frame.scope.owner(variable)
-            for one in self._templates.get((id(owner), variable), ())[-1:]:
-                self._calls.fill(one, call, frame)
-            return False
-        found = self._calls.read(template, frame, name) if isinstance(template, ast.Call) else None
-        if found is None or not self._calls.is_template(template):
-            return False
-        self._calls.fill(found, call, frame)
-        self._gathered.take(found)
-        return True
-
     def _text(self, expr: ast.expr, name: str, frame: Frame, *, role: str) -> bool:
         parts = self._reader.text(expr, frame)
-        if parts is not None:
+        if parts is not None and not (_is_sum(expr) and names_prompt(name) and speech.is_blank(parts)):
             return self._offer(expr, name, parts, frame, within=self._reader.parsed.span(expr), role=role)
-        if isinstance(expr, ast.BinOp) and isinstance(expr.op, ast.Add) and names_prompt(name):
-            return self._values(expr, name, frame)
+        if isinstance(expr, ast.BinOp) and _is_sum(expr) and names_prompt(name):
+            return self._values(expr, name, parts, frame)
         if not isinstance(expr, ast.Call):
             for child in ast.iter_child_nodes(expr):
                 if isinstance(child, ast.expr):
                     self._expression(child, name, frame, role=role)
         return False
 
-    def _values(self, expr: ast.BinOp, name: str, frame: Frame) -> bool:
+    def _values(self, expr: ast.BinOp, name: str, parts: Parts | None, frame: Frame) -> bool:
         """A prompt of which no word stands here: a file's text and what is put behind it."""
-        parts = (*self._reader.pieces(expr.left, frame), *self._reader.pieces(expr.right, frame))
+        parts = parts or (*self._reader.pieces(expr.left, frame), *self._reader.pieces(expr.right, frame))
         start, end = self._reader.parsed.span(expr)
         self._gathered.take(Found(name, start, (start, end), [(role_of(name), parts)], frame.scope))
         return True
@@ -265,24 +282,29 @@ class Finder:
         *,
         within: tuple[int, int],
         role: str = "",
+        slot: str = "",
     ) -> bool:
-        """Take the text if it is a prompt."""
+        """Take the text if it is a prompt. `slot` is the keyword or the key that it is handed over under."""
         if parts is None:
             return False
         said = "".join(p.text for p in parts if isinstance(p, Literal))
-        named = names_prompt(name)
-        if not (bool(role) and gives_some(said)) and not reads_as_prompt(said, named=named) and not (
-            _in_prompt_maker(frame) and gives_orders(said)
-        ):  # fmt: skip
+        if not (
+            (bool(role) and speech.has_words(said))
+            or reads_as_prompt(said, named=names_prompt(name) or names_prompt(slot))
+            or (_in_prompt_maker(frame) and gives_orders(said))
+            or speech.is_prompt(parts, name, slot=slot)
+        ):
             return False
         start = self._reader.parsed.span(expr)[0]
-        self._gathered.take(Found(name, start, within, [(role or role_of(name), parts)], frame.scope))
+        if within == (0, 0) and slot:
+            start = min((p.start for p in parts), default=start)
+        role_said = role or role_of(slot) or role_of(name)
+        self._gathered.take(Found(name, start, within, [(role_said, parts)], frame.scope))
         return True
 
 
-def gives_some(text: str) -> bool:
-    """Whether there are words at all."""
-    return any(c.isalpha() for c in text)
+def _is_sum(expr: ast.expr) -> bool:
+    return isinstance(expr, ast.BinOp) and isinstance(expr.op, ast.Add)
 
 
 def _in_prompt_maker(frame: Frame) -> bool:

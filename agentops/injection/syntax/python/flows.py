@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import islice
 
 from agentops.injection.kinds import Kind
 from agentops.injection.syntax.python.origin import called_path
@@ -29,13 +30,14 @@ _STORES = re.compile(
 _MOST = 4_000
 
 
-def notes(function: FunctionNode, path: str) -> tuple[Note, ...]:
-    """Where the function runs or stores what a model answered."""
-    nodes = []
-    for number, node in enumerate(ast.walk(function)):
-        if number > _MOST * 10:
-            break
-        nodes.append(node)
+def notes(code: FunctionNode | ast.Module, path: str) -> tuple[Note, ...]:
+    """Where the function, or the module outside its functions and classes, runs or stores what a model answered."""
+    within = (
+        [n for n in code.body if not isinstance(n, FunctionNode | ast.ClassDef)]
+        if isinstance(code, ast.Module)
+        else [code]
+    )
+    nodes = list(islice((n for one in within for n in ast.walk(one)), _MOST * 10))
     answers = _answers(nodes)
     if not answers:
         return ()

@@ -13,7 +13,7 @@ from agentops.pysource.scopes import Scope
 from agentops.pysource.texts import Frame, Literal, Part, Parts
 
 # Far above what a program of the longest length that is read holds: there a text is used a few dozen times.
-MAX_FOUND = 20_000
+MAX_FOUND = 12_000
 MAX_PARTS = 200_000
 MAX_CHARACTERS = 6_000_000
 

@@ -198,6 +198,9 @@ class Origins:
         method = isinstance(func, ast.Attribute) and not _is_module(func.value)
         if called in _NUMBERS and expr.args and not method:
             return self._through(expr.args[0], _NUMBERS[called], frame, depth)
+        if called in ("read", "readlines") and isinstance(func, ast.Attribute):
+            expr = self._opened(expr, func, frame)
+            func = expr.func
         path = called_path(func)
         source = sources.of_call(path, expr)
         if called == "get" and method and source is None and expr.args:
@@ -222,6 +225,16 @@ class Origins:
         if expr.args and _FORMATTERS.search(called):
             return self.of(expr.args[0], frame, depth + 1)
         return [Origin(f"{path}()")]
+
+    def _opened(self, call: ast.Call, func: ast.Attribute, frame: Frame) -> ast.Call:
+        """`open(name).read()` for `f.read()` where the code has `with open(name) as f`."""
+        name = dotted(func.value)
+        found = self._reader.bindings(name, frame, most=1) if name else None
+        value = found[1][-1].value if found is not None and found[1] else None
+        if not isinstance(value, ast.Call) or called_path(value.func).rsplit(".", 1)[-1] != "open":
+            return call
+        made = ast.Attribute(value, func.attr, ast.Load())
+        return ast.copy_location(ast.Call(ast.copy_location(made, func), call.args, call.keywords), call)
 
     def _through(self, inner: ast.expr, name: str, frame: Frame, depth: int) -> list[Origin]:
         return [replace(o, filters=(*o.filters, name)) for o in self.of(inner, frame, depth + 1)]

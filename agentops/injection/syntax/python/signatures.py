@@ -24,10 +24,15 @@ _FIELDS = frozenset(("InputField", "OutputField", "OldInputField", "OldOutputFie
 
 def written(reader: Reader, call: ast.Call, frame: Frame, name: str) -> Found | None:
     """The signature that the call is given as a string, and the instructions beside it."""
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "with_instructions":
+        return _instructed(reader, call, frame, name)
     if called_path(call.func).rsplit(".", 1)[-1] not in _TAKERS:
         return None
     keywords = {k.arg: k.value for k in call.keywords}
     said = call.args[0] if call.args else keywords.get("signature")
+    held = reader.text(said, frame) if isinstance(said, ast.Name | ast.Attribute) else None
+    if held and len(held) == 1 and isinstance(held[0], Literal):
+        said = held[0].node
     if not isinstance(said, ast.Constant) or not isinstance(said.value, str) or not _STRING.match(said.value):
         return None
     span = reader.parsed.span(call)
@@ -35,6 +40,16 @@ def written(reader: Reader, call: ast.Call, frame: Frame, name: str) -> Found | 
     order = call.args[1] if len(call.args) > 1 else keywords.get("instructions")
     told = () if order is None else reader.pieces(order, frame)
     found.turns = [(None, (*told, *_inputs(reader, said, said.value, frame, found)))]
+    return found
+
+
+def _instructed(reader: Reader, call: ast.Call, frame: Frame, name: str) -> Found | None:
+    """`dspy.Signature("question -> answer").with_instructions("...")`."""
+    inner = call.func.value if isinstance(call.func, ast.Attribute) else None
+    found = written(reader, inner, frame, name) if isinstance(inner, ast.Call) else None
+    order = call.args[0] if call.args else next((k.value for k in call.keywords if k.arg == "instructions"), None)
+    if found is not None and order is not None:
+        found.turns = [(None, (*reader.pieces(order, frame), *found.parts))]
     return found
 
 

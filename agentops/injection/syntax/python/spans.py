@@ -88,12 +88,14 @@ class Writer:
             return
         self._count(sum(1 for s in found if isinstance(s, Hole)), start)
         spans += found
+        roots = {re.split(r"[.\[]", s.name, maxsplit=1)[0] for s in found if isinstance(s, Hole)}
         for part in run:
-            self._given(part)
+            self._given(part, roots)
 
-    def _given(self, part: Literal) -> None:
-        """What the code hands to the engine that fills the text."""
-        for name, (value, frame) in part.given.items():
+    def _given(self, part: Literal, names: set[str]) -> None:
+        """What the code hands to the engine that fills the text, for the variables that stand in it."""
+        for name in names & part.given.keys():
+            value, frame = part.given[name]
             origin = self._origins.of(value, frame)[0]
             if origin.assigned is not None:
                 self.assigned.setdefault(name, origin.assigned)

@@ -48,7 +48,7 @@ ROLES = {
 }  # fmt: skip
 """The roles that model APIs and frameworks write, by ours."""
 
-_ORDER = re.compile(
+ORDER = re.compile(
     r"\b(?:you are (?:an?|the|now|given|provided|acting|helping|assessing|evaluating|tasked|asked|comparing|going)\b|"
     r"you(?:'re| will| must| should| have)\s(?:an?|be|been|receive|only|not|never|always|respond|answer|act|use)\b|"
     r"act as|your (?:task|job|role|goal|purpose|mission|objective|answer|response|output|reply)|"
@@ -66,11 +66,13 @@ _ORDER = re.compile(
     r"instructions?\s{0,3}:|question\s{0,3}:|context\s{0,3}:)",
     re.I,
 )
-_STRONG_ORDER = re.compile(
+"""An order as prompts give it, in English."""
+STRONG_ORDER = re.compile(
     r"\byou are (?:an?|the|given|tasked|acting|now)\b|\byour (?:task|job|role|goal|answer|response|output)\b|\bact as\b"
     r"|\b(?:as an|helpful) (?:ai|assistant|expert)\b|\blanguage model\b|\buntrusted\b",
     re.I,
 )
+"""An order that nobody but a model is given."""
 _OTHER_LANGUAGE = re.compile(
     r"\A\s{0,20}(?:(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE (?:TABLE|INDEX|OR|VIEW|TYPE|EXTENSION)|WITH \w+ AS|"
     r"ALTER TABLE|MATCH \(|MERGE|CALL|DROP|PRAGMA)\b|<(?:!DOCTYPE|html|div|table|head|body|span|svg|style|script)\b|"
@@ -122,20 +124,25 @@ def role_of(name: str) -> str | None:
 def reads_as_prompt(text: str, *, named: bool) -> bool:
     """Whether the text speaks to a model. Under the name of a prompt a few words do; else it takes many, and orders."""
     head = text[:4000]
-    count = _count(head)
+    count = count_words(head)
     if named:
         return count >= _FEW
     if count < _MANY or _OTHER_LANGUAGE.match(head):
         return False
-    return _ORDER.search(head) is not None if count >= 2 * _MANY else _STRONG_ORDER.search(head) is not None
+    return ORDER.search(head) is not None if count >= 2 * _MANY else STRONG_ORDER.search(head) is not None
 
 
 def gives_orders(text: str) -> bool:
     """Whether a shorter text plainly speaks to a model."""
-    return _count(text[:4000]) >= 4 and _ORDER.search(text[:4000]) is not None
+    return count_words(text[:4000]) >= 4 and ORDER.search(text[:4000]) is not None
 
 
-def _count(text: str) -> int:
+def is_other_language(text: str) -> bool:
+    """Whether the text is a query, a page or a program."""
+    return _OTHER_LANGUAGE.match(text) is not None
+
+
+def count_words(text: str) -> int:
     """Words, no more than are asked for; scripts without spaces count every second character as one."""
     wide = 0 if text.isascii() else len(_WIDE_SCRIPT.findall(text)) // 2
     return sum(1 for _ in islice(_WORD.finditer(text), 2 * _MANY)) + wide
