@@ -42,6 +42,10 @@ _TABLE: tuple[tuple[frozenset[str], Kind], ...] = (
 _HEADS: dict[str, Kind] = {}
 for _names, _kind in reversed(_TABLE):
     _HEADS.update(dict.fromkeys(_names, _kind))
+# A call and what it is given; the methods of the value itself (`x.trim()`) are its name's business.
+_CALL = re.compile(r"([\w.$]{1,120})\((.+)\)")
+_DEEPEST, _MOST_ARGUMENTS = 3, 8
+_LEAST_TRUSTED = (Kind.THIRD_PARTY, Kind.USER, Kind.MODEL, Kind.OPERATOR, Kind.CONSTANT, Kind.UNKNOWN)
 _ANYWHERE = {"constant": Kind.CONSTANT, "history": Kind.USER, "user": Kind.USER, "third-party": Kind.THIRD_PARTY}
 
 
@@ -89,6 +93,33 @@ def named(path: tuple[str, ...]) -> tuple[Kind, str] | None:
     # `item.text` of who knows what: the leaf is all that tells.
     kind = kind_of(path[-1]) if len(path) > 1 and path[-1] not in lexicon.USER_ALONE else None
     return (kind, path[-1]) if kind is not None else None
+
+
+def made_from(name: str, *, depth: int = 0) -> tuple[Kind, str] | None:
+    """The kind of a call by what it is given, the least trusted argument first, where its own name tells nothing:
+    `build_digest(profile, docs)` is made from docs."""
+    call = _CALL.fullmatch(name[:400])
+    if call is None or depth > _DEEPEST:
+        return None
+    worst: tuple[Kind, str] | None = None
+    for argument in _arguments(call[2])[:_MOST_ARGUMENTS]:
+        path = parts(argument)
+        held = container(path)
+        found = (held[0], held[1]) if held else named(path) or made_from(argument, depth=depth + 1)
+        if found is not None and (worst is None or _LEAST_TRUSTED.index(found[0]) < _LEAST_TRUSTED.index(worst[0])):
+            worst = found
+    return worst
+
+
+def _arguments(text: str) -> list[str]:
+    """What stands between the commas outside brackets."""
+    found, depth, begun = [], 0, 0
+    for at, char in enumerate(text):
+        depth += (char in "([{") - (char in ")]}")
+        if char == "," and depth == 0:
+            found.append(text[begun:at].strip())
+            begun = at + 1
+    return [*found, text[begun:].strip()]
 
 
 def _is_declared(leaf: str) -> bool:

@@ -33,6 +33,7 @@ _BOUNDED_TYPES = frozenset((
 ))  # fmt: skip
 _CODE = ("python", "javascript", "go", "java")
 _CONSTANT_NAME = re.compile(r"_{0,2}[A-Z][A-Z0-9]{0,60}(?:_[A-Z0-9]{1,60}){0,12}_{0,2}")
+_MARKS = "${}<>% \t\n"
 _NUMBERED = re.compile(r"(?:arg|input|param|var|value|text)?_?\d{0,3}")
 _Fact = TypeVar("_Fact")
 _NUMBER_FILTERS = frozenset((
@@ -89,6 +90,7 @@ class Judge:
             or _from_name(hole, path, template, body=body, at=at)
             or _from_label(labels.label(body, at))
             or _from_sentence(path, body, at)
+            or _from_arguments(hole)
             or _unknown(hole)
         )
 
@@ -200,6 +202,14 @@ def _from_sentence(path: tuple[str, ...], body: str, at: int) -> Trust | None:
     if found is None:
         return None
     return Trust(found[0], f"{_article(found[0])}, announced as {one_line(found[1], 60)}", Confidence.LOW)
+
+
+def _from_arguments(hole: Hole) -> Trust | None:
+    # A name may stand without what the call is given: the hole as it is written has it.
+    found = naming.made_from(hole.written.strip(_MARKS)) or naming.made_from(hole.name)
+    if found is None or found[0] in (Kind.CONSTANT, Kind.OPERATOR):
+        return None  # what a call adds to the program's own values is not known
+    return Trust(found[0], f"{_article(found[0])}: made from {one_line(found[1], 60)}", Confidence.LOW)
 
 
 def _unknown(hole: Hole) -> Trust:

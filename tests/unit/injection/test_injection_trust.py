@@ -91,6 +91,21 @@ def test_the_order_is_configuration_type_filter_container_name() -> None:
     assert kind("messages[].schema") is Kind.USER
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("buildDigest(profile, docs)", Kind.THIRD_PARTY),
+        ("fmt(wrap(user.bio), 3)", Kind.USER),
+        ("render(limit)", Kind.UNKNOWN),
+        ("num_lines(docs)", Kind.CONSTANT),
+        ("f()", Kind.UNKNOWN),
+        ("f(" * 50 + "docs" + ")" * 50, Kind.UNKNOWN),
+    ],
+)
+def test_a_call_is_made_from_what_it_is_given(name: str, expected: Kind) -> None:
+    assert kind(name) is expected
+
+
 def test_a_number_has_no_fields() -> None:
     types = {"user": "number"}
     assert Judge({}).trust(Hole("user.bio", "a", 1, 1, 0), Template("a", "", (), types=types)).kind is Kind.USER
