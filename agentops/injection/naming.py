@@ -91,6 +91,9 @@ def named(path: tuple[str, ...]) -> tuple[Kind, str] | None:
         if kind is not None and not (own and kind is Kind.MODEL and part not in lexicon.OUTCOMES):
             return kind, part
     # `item.text` of who knows what: the leaf is all that tells.
+    if len(path) > 1 and path[-1] == "description":
+        own = path[-2].split("_")[-1] in lexicon.NAMED_BY_PROGRAM
+        return (Kind.CONSTANT if own else Kind.THIRD_PARTY), ".".join(path[-2:])
     kind = kind_of(path[-1]) if len(path) > 1 and path[-1] not in lexicon.USER_ALONE else None
     return (kind, path[-1]) if kind is not None else None
 

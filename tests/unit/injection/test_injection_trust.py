@@ -46,7 +46,8 @@ def test_what_users_write(name: str) -> None:
     "name",
     ["document", "documents[].page_content", "context", "retrieved_text", "email", "web_page", "tool_output",
      "email.body", "results[].title", "SAMPLE_TEXT", "retrieved_message",
-     "known_issues", "uploaded_schema", "tool.stdout", "tools[0].result_text", "self.content"],
+     "known_issues", "uploaded_schema", "tool.stdout", "tools[0].result_text", "self.content",
+     "invoice.description"],
 )  # fmt: skip
 def test_what_third_parties_write(name: str) -> None:
     assert kind(name) is Kind.THIRD_PARTY
@@ -63,7 +64,8 @@ def test_what_models_write(name: str) -> None:
     "name",
     ["date", "today", "format_instructions", "tools", "json_schema", "language", "user_language", "company", "limit",
      "document_count", "num_documents", "tool.name", "messages[].role", "SCHEMA_JSON", "known_types", "total_documents",
-     "tools[].usage_notes[]", "table.columns", "retrieved_count", "user_id", "bot_display_name"],
+     "tools[].usage_notes[]", "table.columns", "retrieved_count", "user_id", "bot_display_name",
+     "metric.description"],
 )  # fmt: skip
 def test_what_the_program_fills_in(name: str) -> None:
     assert kind(name) is Kind.CONSTANT
