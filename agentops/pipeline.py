@@ -143,14 +143,10 @@ def _hashes(settings: Settings, suites: Sequence[Suite], scope: Scope) -> dict[s
         named += [path for path in (settings.agent.model.script, judge.script if judge else None) if path]
     hashes |= {path: hashlib.sha256((settings.root / path).read_bytes()).hexdigest() for path in named}
     if settings.prompts and "prompts" in scope.stages:
-        from agentops.injection.engine import find
+        from agentops.injection import files
 
         paths = [Path(p) for p in settings.prompts.paths]
-        digest = hashlib.sha256()
-        for path in find(paths, root=settings.root, exclude=settings.prompts.exclude).files:
-            name = path.relative_to(settings.root) if path.is_relative_to(settings.root) else path
-            digest.update(f"{name.as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-        hashes["prompts"] = digest.hexdigest()
+        hashes["prompts"] = files.digest(paths, root=settings.root, exclude=settings.prompts.exclude)
     return hashes
 
 

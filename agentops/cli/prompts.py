@@ -65,7 +65,9 @@ def command(
     # Absolute without links resolved: the cache refuses to lie behind a link.
     cache = None if no_cache else out_base.absolute() / "cache" / "prompts"
     asked = Asked(dirs, config_path, environment, threshold, strict, baseline, write_baseline, cache)
-    if form == "json" and junit_path is None and sarif_path is None:
+    if mending is None and (split or fix_roles or escape):
+        raise UsageError("--split, --fix-roles and --escape say how to mend", hint="add --fix or --diff")
+    if form == "json" and mending is None and junit_path is None and sarif_path is None:
         from agentops.cli import prompts_quick
 
         if (answer := prompts_quick.answer(asked)) is not None:
@@ -80,8 +82,6 @@ def command(
             trust=some.trust, markers=some.markers, fail_at=some.fail_at, strict=some.strict,
             split=split or None, roles=fix_roles, escape=escape,
         )  # fmt: skip
-    if split or fix_roles or escape:
-        raise UsageError("--split, --fix-roles and --escape say how to mend", hint="add --fix or --diff")
     if form == "text":
         from agentops.cli.run import carry_out
 

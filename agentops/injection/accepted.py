@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from agentops.injection.analysis import TemplateResult
 from agentops.injection.risk import content, of_variables
 from agentops.injection.rules.base import JudgedHole
-from agentops.model.finding import Finding, Severity
-
-_Key = tuple[str | None, str]
+from agentops.model.finding import Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +24,13 @@ class GateRisk:
 def gate_risk(template: TemplateResult) -> GateRisk:
     """The template's gate risk.
 
-    A hole is accepted when it has findings of severity high or critical and all of them are waived. One finding
-    speaks for a variable in a role, wherever it stands there, so that acceptance does too. A waived finding on content
-    takes its own evidence with it.
+    A hole is accepted when findings of severity high or critical speak for its place and all of them are waived. The
+    same variable in another place is another hole. A waived finding on content takes its own evidence with it.
     """
     if not any(f.waiver is not None for f in template.findings):
         return GateRisk(template.total, template.total_high, template.holes)
-    accepted = _accepted(template)
-    left = tuple(h for h in template.holes if _key(h) not in accepted)
+    out = accepted(template)
+    left = tuple(h for n, h in enumerate(template.holes) if n not in out)
     low = of_variables(((h.hole.name, h.risk.low) for h in left), weight=template.weight)
     high = of_variables(((h.hole.name, h.risk.high) for h in left), weight=template.weight)
     waived = {f.fingerprint for f in template.findings if f.waiver is not None}
@@ -41,21 +38,16 @@ def gate_risk(template: TemplateResult) -> GateRisk:
     return GateRisk(1 - (1 - low) * (1 - hidden), 1 - (1 - high) * (1 - hidden), left)
 
 
-def _key(one: JudgedHole) -> _Key:
-    return one.role, one.hole.name
-
-
-def _accepted(template: TemplateResult) -> set[_Key]:
-    places = {(h.hole.path, h.hole.line, h.hole.column): _key(h) for h in template.holes}
-    waived: set[_Key] = set()
-    open_ones: set[_Key] = set()
+def accepted(template: TemplateResult) -> frozenset[int]:
+    """The numbers of the template's accepted holes."""
+    at = {(h.hole.path, h.hole.line, h.hole.column): n for n, h in enumerate(template.holes)}
+    waived: set[int] = set()
+    open_ones: set[int] = set()
     for finding in template.findings:
-        key = _hole_of(finding, places)
-        if key is not None and finding.severity.rank >= Severity.HIGH.rank:
-            (open_ones if finding.waiver is None else waived).add(key)
-    return waived - open_ones
-
-
-def _hole_of(finding: Finding, places: dict[tuple[str, int, int], _Key]) -> _Key | None:
-    where = finding.location
-    return places.get((where.path, where.line or 0, where.column or 0))
+        if finding.severity.rank < Severity.HIGH.rank:
+            continue
+        where = finding.location
+        here = at.get((where.path, where.line or 0, where.column or 0))
+        places = template.places.get(finding.fingerprint, () if here is None else (here,))
+        (open_ones if finding.waiver is None else waived).update(places)
+    return frozenset(waived - open_ones)

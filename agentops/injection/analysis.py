@@ -3,10 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agentops.injection.rules.base import JudgedHole
 from agentops.model.finding import Finding, Location
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a rule said of one place: a finding without a fingerprint. `what` is what it says the same of other places
+    with, `hole` the number of the hole that it is about, `around` the text around a place without one."""
+
+    finding: Finding
+    what: str
+    hole: int | None = None
+    around: str = ""
+    evidence: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """All that the rules said of a template. `around` tells each of its holes from others by the fixed text around it,
+    `digest` the template from others by all of its text."""
+
+    said: tuple[Said, ...]
+    around: tuple[str, ...]
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +37,8 @@ class TemplateResult:
 
     `risk_low` and `risk_high` are 0..1, speak of the holes, and differ where the trust of a hole is unknown; `content`
     is what hidden or poisoned text adds, of `evidence` by finding's fingerprint; `weight` is that of the answer's
-    effect. `explanation` names every factor, a line each.
+    effect. `explanation` names every factor, a line each. `places` are the numbers of the holes that a finding speaks
+    for, by fingerprint; `heard` is what the findings were made of, None once nothing more can be waived.
     """
 
     path: str
@@ -30,6 +53,8 @@ class TemplateResult:
     holes: tuple[JudgedHole, ...]
     findings: tuple[Finding, ...]
     explanation: tuple[str, ...]
+    places: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    heard: Heard | None = None
 
     @property
     def risk(self) -> float:

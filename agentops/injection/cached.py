@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agentops.injection.analysis import TemplateResult
 
 # The code that a result is made by, and the libraries that read templates for it.
-_CODE = ("injection", "secrets", "pysource", "suppress.py", "text.py", "model")
+_CODE = ("injection", "secrets", "pysource", "suppress", "text.py", "model")
 _LIBRARIES = ("jinja2", "yaml")
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -29,9 +32,11 @@ class Found:
 def shown(path: Path, root: Path) -> str:
     """The path as reports name it: relative to the project where it lies inside it."""
     try:
-        return path.relative_to(root).as_posix()
+        name = path.relative_to(root).as_posix()
     except ValueError:
-        return path.as_posix()
+        name = path.as_posix()
+    # What is no UTF-8 in a name stands there escaped: \xff.
+    return name if name.isascii() else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def find(paths: Sequence[Path], *, root: Path, exclude: Sequence[str] = ()) -> Found:
@@ -98,18 +103,10 @@ def _excluded(name: str, patterns: Sequence[str]) -> bool:
 def read(path: Path, *, name: str, inside: Sequence[Path]) -> str:
     """The file's text with line ends as \\n. `inside` are the folders that links may lead into.
 
-    Raises TemplateError for a link out of them, a kind that has no parser, a file that is too large, empty, binary
-    or not UTF-8.
+    Raises TemplateError for a link out of them, a kind that has no parser, a name that is not UTF-8, and a file that
+    is too large, empty, binary or not UTF-8.
     """
-    real = path.resolve()
-    if path.is_dir():
-        raise _error(name, "a link to a folder is not followed", f"name its target in prompts.paths, or {_EXCLUDE}")
-    if not any(real == folder or folder in real.parents for folder in inside):
-        raise _error(name, "a link out of the project is not followed", f"copy the file here, or {_EXCLUDE}")
-    if suffix(path.name) not in extensions():
-        kind = path.suffix or "no extension"
-        raise _error(name, f"{one_line(kind, 40)} has no parser", f"{_EXCLUDE}, or rename it if it is a template")
-    data = _bytes(real, name)
+    data = _data(path, name=name, inside=inside)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -122,15 +119,66 @@ def read(path: Path, *, name: str, inside: Sequence[Path]) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def digest(paths: Sequence[Path], *, root: Path, exclude: Sequence[str] = ()) -> str:
+    """One sha256 over all that `read` would read below the paths, and the names of what it would not. Raises
+    ConfigError as `find` does."""
+    root = root.absolute()
+    inside = (root.resolve(), *_folders(paths, root))
+    whole = hashlib.sha256()
+    for path in find(paths, root=root, exclude=exclude).files:
+        name = shown(path, root)
+        try:
+            said = hashlib.sha256(_data(path, name=name, inside=inside)).hexdigest()
+        except TemplateError as error:
+            said = error.problem
+        whole.update(f"{name}\0{said}\n".encode("utf-8", "backslashreplace"))
+    return whole.hexdigest()
+
+
+def _folders(paths: Sequence[Path], root: Path) -> list[Path]:
+    """The folders of the paths that there are, as they really lie."""
+    places = [(p if p.is_absolute() else root / p) for p in paths]
+    real = [p.resolve() for p in places if p.exists()]
+    return [p if p.is_dir() else p.parent for p in real]
+
+
+def _data(path: Path, *, name: str, inside: Sequence[Path]) -> bytes:
+    """The file's bytes, after everything that can be told without them."""
+    try:
+        real = path.resolve()
+        folder = path.is_dir()
+    except (OSError, RuntimeError):
+        raise _error(name, "a link that leads to itself", f"remove it, or {_EXCLUDE}") from None
+    if any("\udc80" <= c <= "\udcff" for part in path.parts[-len(Path(name).parts) :] for c in part):
+        raise _error(name, "its name is not UTF-8", f"rename it, or {_EXCLUDE}")
+    if folder:
+        raise _error(name, "a link to a folder is not followed", f"name its target in prompts.paths, or {_EXCLUDE}")
+    if not any(real == one or one in real.parents for one in inside):
+        raise _error(name, "a link out of the project is not followed", f"copy the file here, or {_EXCLUDE}")
+    if suffix(path.name) not in extensions():
+        kind = path.suffix or "no extension"
+        raise _error(name, f"{one_line(kind, 40)} has no parser", f"{_EXCLUDE}, or rename it if it is a template")
+    return _bytes(real, name)
+
+
 def _bytes(path: Path, name: str) -> bytes:
     try:
-        if not path.is_file():
-            raise _error(name, "not a regular file", _EXCLUDE)
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        # A pipe would be waited for until somebody writes into it.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(handle, "rb") as stream:  # noqa: PTH123 - a descriptor
+            found = os.fstat(handle)
+            if not stat.S_ISREG(found.st_mode):
+                raise _error(name, "not a regular file", _EXCLUDE)
+            data = b"" if found.st_size > MAX_BYTES else stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise _error(name, "a link that leads nowhere, or gone", f"remove it, or {_EXCLUDE}") from None
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _error(name, "a link that leads to itself", f"remove it, or {_EXCLUDE}") from None
+        if error.errno == errno.ENXIO:
+            raise _error(name, "not a regular file", _EXCLUDE) from None
         raise _error(name, f"cannot be read: {error.strerror}", "correct its permissions") from None
-    if len(data) > MAX_BYTES:
+    if found.st_size > MAX_BYTES or len(data) > MAX_BYTES:
         raise _error(name, f"larger than {MAX_BYTES // 1_000_000} MB", f"split it, or {_EXCLUDE}")
     return data
 

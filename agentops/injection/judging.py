@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from agentops.injection.analysis import TemplateResult
+from agentops.injection.analysis import Heard, Said, TemplateResult
+from agentops.injection.identified import around, beside, nothing, settle
 from agentops.injection.mitigation import Seen, look
 from agentops.injection.risk import EFFECT, Risk, content, hole_risk, of_variables, sink
 from agentops.injection.rules import CONTENT_RULES, RULES
@@ -13,7 +14,7 @@ from agentops.injection.rules.base import FileText, Hit, Judged, JudgedHole
 from agentops.injection.source import Source
 from agentops.injection.template import Template
 from agentops.injection.trust import Judge
-from agentops.model.finding import Finding, Location, fingerprint
+from agentops.model.finding import Finding, Location
 from agentops.model.rule import RuleInfo
 from agentops.secrets.detector import mask
 
@@ -30,7 +31,8 @@ def judge_file(source: Source, templates: Sequence[Template], judge: Judge) -> t
     for rule in CONTENT_RULES:
         for hit in rule.check(file):
             hits[_owner(templates, hit)].append((rule.info, hit))
-    return tuple(_result(source, t, judge, found) for t, found in zip(templates, hits, strict=True))
+    results = [_result(source, t, judge, found) for t, found in zip(templates, hits, strict=True)]
+    return settle(results, nothing)
 
 
 def _owner(templates: Sequence[Template], hit: Hit) -> int:
@@ -51,8 +53,13 @@ def _result(
     weight = EFFECT if effect else 1.0
     low = of_variables(((h.hole.name, h.risk.low) for h in holes), weight=weight)
     high = of_variables(((h.hole.name, h.risk.high) for h in holes), weight=weight)
-    findings, evidence = _findings(source, template, hits)
-    hidden = content(evidence.values())
+    near, digest = around(seen, [h.role for h in holes], named=bool(template.name))
+    said = _said(source, holes, hits)
+    # As the findings will hold it: what a rule says alike of several places is one piece of evidence.
+    worst: dict[tuple[str, str], float] = {}
+    for one in said:
+        worst[one.finding.rule, one.what] = max(worst.get((one.finding.rule, one.what), 0.0), one.evidence)
+    hidden = content(worst.values())
     return TemplateResult(
         path=template.path,
         line=template.line,
@@ -62,10 +69,11 @@ def _result(
         risk_high=high,
         content=hidden,
         weight=weight,
-        evidence=evidence,
+        evidence={},
         holes=holes,
-        findings=findings,
+        findings=(),
         explanation=_explanation(holes, low=low, high=high, hidden=hidden, effect=effect),
+        heard=Heard(said, near, digest),
     )
 
 
@@ -84,29 +92,34 @@ def _judged_hole(seen: Seen, number: int, judge: Judge, template: Template) -> J
     )
 
 
-def _findings(
-    source: Source, template: Template, hits: Iterable[tuple[RuleInfo, Hit]]
-) -> tuple[tuple[Finding, ...], dict[str, float]]:
-    """The findings, one for hits that say the same, and the evidence for the content channel by fingerprint."""
-    found: dict[str, Finding] = {}
-    evidence: dict[str, float] = {}
+def _said(source: Source, holes: Sequence[JudgedHole], hits: Iterable[tuple[RuleInfo, Hit]]) -> tuple[Said, ...]:
+    """What the rules said, place by place."""
+    numbers: dict[int, int] = {}
+    by_place: dict[tuple[str, int, str], int] = {}
+    for n, one in enumerate(holes):
+        numbers.setdefault(id(one.hole), n)
+        by_place.setdefault((one.hole.path, one.hole.offset, one.hole.name), n)
+    found = []
     for info, hit in hits:
-        mark = fingerprint(info.id, template.path, f"{template.name} {hit.what}".strip())
-        if hit.evidence:
-            evidence[mark] = max(evidence.get(mark, 0.0), hit.evidence)
-        if mark not in found:
-            found[mark] = Finding(
-                rule=info.id,
-                severity=info.severity,
-                confidence=hit.confidence,
-                message=hit.message,
-                location=_wide(hit),
-                fingerprint=mark,
-                hint=info.remedy,
-                excerpt=_excerpt(source, hit.location),
-            )
-    ordered = sorted(found.values(), key=lambda f: (f.rule, f.location.line or 0, f.location.column or 0))
-    return tuple(ordered), evidence
+        hole, where = hit.hole, hit.location
+        number: int | None = None
+        if hole is not None:
+            number = numbers.get(id(hole), by_place.get((hole.path, hole.offset, hole.name)))
+        near = ""
+        if number is None and where.path == source.path and where.line is not None and where.column is not None:
+            near = beside(source.line(where.line), where.column)
+        finding = Finding(
+            rule=info.id,
+            severity=info.severity,
+            confidence=hit.confidence,
+            message=hit.message,
+            location=_wide(hit),
+            fingerprint="",
+            hint=info.remedy,
+            excerpt=_excerpt(source, where),
+        )
+        found.append(Said(finding, hit.what, number, near, hit.evidence))
+    return tuple(found)
 
 
 def _wide(hit: Hit) -> Location:

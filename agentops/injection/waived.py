@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from agentops import suppress
 from agentops.injection.analysis import TemplateResult
+from agentops.injection.identified import settle
 from agentops.injection.source import Source
 from agentops.model.finding import Confidence, Finding, Location, fingerprint
 from agentops.suppress import Comment
@@ -18,29 +19,46 @@ def quiet(source: Source) -> Source:
     found = suppress.comments(source.text, source.path)
     if not found:
         return source
-    return Source(source.path, suppress.blanked(source.text, found), source.include, source.markers)
+    return replace(source, text=suppress.blanked(source.text, found))
+
+
+class _Comments:
+    """The suppressions of some files, by what they cover."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self.by_path = {path: got for path, text in texts.items() if (got := suppress.comments(text, path))}
+        self._of_lines: dict[tuple[str, str, int], Comment] = {}
+        self._of_files: dict[tuple[str, str], Comment] = {}
+        for path, some in self.by_path.items():
+            for one in some:
+                for rule in () if one.problem else one.rules:
+                    for line in one.lines:
+                        self._of_lines.setdefault((path, rule, line), one)
+                    if one.whole_file:
+                        self._of_files.setdefault((path, rule), one)
+
+    def at(self, rule: str, where: Location) -> Comment | None:
+        """The one that covers a finding of the rule there; where several do, the first that names its line."""
+        return self._of_lines.get((where.path, rule, where.line or 0)) or self._of_files.get((where.path, rule))
+
+    def waiver(self, rule: str, where: Location) -> str | None:
+        """Why a finding there does not count."""
+        one = self.at(rule, where)
+        return None if one is None else f"inline: {one.reason}"
 
 
 def waive(
     results: Sequence[TemplateResult], source: Source, *, included: Mapping[str, str] | None = None
 ) -> tuple[TemplateResult, ...]:
-    """The results of a file with what its comments suppress waived. `included` are the texts of the files that it
-    includes, by path: their comments cover the findings that lie in them."""
-    texts = {source.path: source.text, **(included or {})}
-    found = {path: got for path, text in texts.items() if (got := suppress.comments(text, path))}
-    if not found:
-        return tuple(results)
-    used: set[tuple[int, int, str]] = set()
-
-    def waived(finding: Finding) -> Finding:
-        for one in found.get(finding.location.path, ()):
-            if one.covers(finding.rule, finding.location.line):
-                used.add((one.start, one.end, finding.rule))
-                return replace(finding, waiver=f"inline: {one.reason}")
-        return finding
-
-    done = [replace(r, findings=tuple(waived(f) for f in r.findings)) for r in results]
-    inert = [f for one in found.get(source.path, ()) for f in _inert(one, source, used)]
+    """The results of a file with what its comments suppress waived, and nothing left of what rules said. `included`
+    are the texts of the files that it includes, by path: their comments cover the findings that lie in them."""
+    found = _Comments({source.path: source.text, **(included or {})})
+    if not found.by_path:
+        return tuple(replace(r, heard=None) for r in results)
+    told = [s.finding for r in results if r.heard is not None for s in r.heard.said]
+    used = {(one.start, one.end, f.rule) for f in told if (one := found.at(f.rule, f.location)) is not None}
+    done = [replace(r, heard=None) for r in settle(results, found.waiver)]
+    inert = [f for one in found.by_path.get(source.path, ()) for f in _inert(one, source, used)]
     return tuple(_with(done, inert))
 
 

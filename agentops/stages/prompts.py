@@ -62,9 +62,11 @@ class PromptsStage:
         return self._gated
 
     def plan(self) -> str:
-        """What will be analysed. Raises ConfigError for a missing path, no template, an unknown word of trust, or a
-        baseline that cannot be read."""
+        """What will be analysed. Raises ConfigError for a missing path, no template, an unknown word of trust, a
+        baseline that cannot be read, or one that must not be written where it is wanted."""
         Judge(self._settings.trust)
+        if (target := self._settings.write_baseline) is not None:
+            suppress.check_target(self._root / target, shown=target)
         self._baseline()
         count = len(find(self._paths(), root=self._root.absolute(), exclude=self._settings.exclude).files)
         places = ", ".join(one_line(p) for p in self._settings.paths)
@@ -112,6 +114,7 @@ class PromptsStage:
         baseline = self._baseline()
         if (target := self._settings.write_baseline) is not None:
             old = [f for t in analysis.templates for f in t.findings if f.waiver is None]
+            suppress.check_target(self._root / target, shown=target)
             folder.write(self._root / target, suppress.baseline_document(old))
             baseline = suppress.read_baseline(self._root / target, shown=target)
         gone: tuple[suppress.Known, ...] = ()
@@ -144,7 +147,12 @@ class PromptsStage:
             errors=tuple(StageError(e.message, e.hint) for e in analysis.errors),
             values=values,
             tools={"agentops": VERSION},
-            notices=(*told.unknown(pairs, limit), *told.suppressed(findings), *told.gone(gated.gone)),
+            notices=(
+                *told.unknown(pairs, limit),
+                *told.documents(pairs, limit),
+                *told.suppressed(findings),
+                *told.gone(gated.gone),
+            ),
         )
 
 

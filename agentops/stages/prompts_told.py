@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from agentops.suppress import Known
 from agentops.text import one_line
 
 _MAX_NOTICES = 20
+_DOCUMENT = re.compile(r"(?:readme|changelog|changes|contributing|history)(?:[._-]\w{1,20})?\.(?:md|rst|txt)", re.I)
 
 Pair = tuple[TemplateResult, GateRisk]
 
@@ -75,6 +77,15 @@ def unknown(pairs: Sequence[Pair], limit: Limit) -> tuple[str, ...]:
     if len(open_ones) > _MAX_NOTICES:
         lines.append(f"{len(open_ones) - _MAX_NOTICES} more templates hang on unknown variables")
     return tuple(lines)
+
+
+def documents(pairs: Sequence[Pair], limit: Limit) -> tuple[str, ...]:
+    """Files above the limit that are most often written for people."""
+    above = dict.fromkeys(t.path for t, risk in pairs if limit.failed(risk))
+    return tuple(
+        f"{one_line(path)} is analysed as a prompt; if no model reads it, name it under prompts.exclude"
+        for path in [p for p in above if _DOCUMENT.fullmatch(PurePosixPath(p).name)][:_MAX_NOTICES]
+    )
 
 
 def suppressed(findings: Iterable[Finding]) -> tuple[str, ...]:

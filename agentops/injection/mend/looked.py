@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from agentops.injection.accepted import accepted
 from agentops.injection.analysis import TemplateResult
 from agentops.injection.engine import parse
 from agentops.injection.judging import judge_file
 from agentops.injection.mitigation import Declared, Seen, look
-from agentops.injection.risk import WARN_AT
+from agentops.injection.risk import WARN_AT, of_variables
 from agentops.injection.rules.base import JudgedHole
 from agentops.injection.source import Source
 from agentops.injection.template import BoundaryKind, Template
 from agentops.injection.trust import Judge
-from agentops.injection.waived import quiet
+from agentops.injection.waived import quiet, waive
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +52,18 @@ class Looked:
     seen: tuple[Seen, ...]
     result: TemplateResult
     holes: tuple[At, ...]
+    accepted: frozenset[int] = frozenset()
 
     def risk(self, options: Options) -> float:
-        """What the template's holes come to."""
-        return self.result.risk_high if options.strict else self.result.risk_low
+        """What the template's holes come to, without those that a suppression accepted."""
+        left = [at.one for n, at in enumerate(self.holes) if n not in self.accepted]
+        risks = ((one.hole.name, one.risk.high if options.strict else one.risk.low) for one in left)
+        return of_variables(risks, weight=self.result.weight)
 
     def targets(self, options: Options) -> tuple[At, ...]:
-        """The holes that want a mend, those settled as well as wording can left out."""
-        return tuple(at for at in self.holes if _wants(at.one, options) and not settled(at.one))
+        """The holes that want a mend; those accepted, and those settled as well as wording can, left out."""
+        open_ones = (at for n, at in enumerate(self.holes) if n not in self.accepted)
+        return tuple(at for at in open_ones if _wants(at.one, options) and not settled(at.one))
 
     @property
     def text(self) -> str:
@@ -83,7 +88,7 @@ def view(source: Source, judge: Judge) -> tuple[Looked, ...]:
     templates = parse(prompt)
     if not templates:
         return ()
-    results = judge_file(prompt, templates, judge)
+    results = waive(judge_file(prompt, templates, judge), source)
     return tuple(_looked(source, t, r) for t, r in zip(templates, results, strict=True))
 
 
@@ -91,7 +96,7 @@ def _looked(source: Source, template: Template, result: TemplateResult) -> Looke
     seen = look(template)
     places = [(number, place) for number, one in enumerate(seen) for place in one.places]
     holes = tuple(At(number, place, one) for (number, place), one in zip(places, result.holes, strict=True))
-    return Looked(source, template, seen, result, holes)
+    return Looked(source, template, seen, result, holes, accepted(result))
 
 
 def with_text(source: Source, text: str) -> Source:

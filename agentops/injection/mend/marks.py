@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from agentops.injection.labels import label
 from agentops.injection.mend.edits import Edit, NoMend
 from agentops.injection.mend.looked import At, Looked
 from agentops.injection.mend.nesting import Nesting
@@ -39,8 +40,9 @@ class Run:
     end: int
 
 
-def runs(source: Source, targets: Sequence[At], rooms: Rooms, left: Leave) -> tuple[Run, ...]:
+def runs(looked: Looked, targets: Sequence[At], rooms: Rooms, left: Leave) -> tuple[Run, ...]:
     """The targets, adjacent ones together; what cannot be marked is told to `left`."""
+    source = looked.source
     found: list[Run] = []
     for at in sorted(targets, key=lambda t: (t.one.hole.path, t.one.hole.offset)):
         hole = at.one.hole
@@ -52,7 +54,7 @@ def runs(source: Source, targets: Sequence[At], rooms: Rooms, left: Leave) -> tu
             continue
         start, end = hole.offset, hole.offset + len(hole.written)
         last = found[-1] if found else None
-        if last is not None and _belongs(source.text, last, at, start):
+        if last is not None and _belongs(looked, last, at, start):
             found[-1] = Run((*last.holes, at), last.start, max(last.end, end))
         else:
             found.append(Run((at,), start, end))
@@ -77,11 +79,20 @@ def _refuse(source: Source, at: At) -> None:
         raise NoMend("it is part of an address")
 
 
-def _belongs(text: str, last: Run, at: At, start: int) -> bool:
-    before = last.holes[-1]
+def _belongs(looked: Looked, last: Run, at: At, start: int) -> bool:
+    """Whether one pair of marks may hold both. Text between two variables would be taken for a part of their values,
+    unless one label announces both."""
+    before, text = last.holes[-1], looked.source.text
     if before.message != at.message or before.one.mitigation.boundary != at.one.mitigation.boundary:
         return False
-    return start < last.end or _GAP.fullmatch(text[last.end : start][:100]) is not None
+    if start < last.end:
+        return True
+    gap = text[last.end : start][:100]
+    if gap.strip() and before.one.hole.name != at.one.hole.name:
+        said = label(looked.seen[at.message].body, before.place)
+        if not said or "\n" in gap or label(looked.seen[at.message].body, at.place) not in ("", said):
+            return False
+    return _GAP.fullmatch(gap) is not None
 
 
 def wrap(looked: Looked, run: Run, tag: str, rooms: Rooms, nesting: Nesting) -> tuple[Edit, Edit, int]:

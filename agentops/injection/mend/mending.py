@@ -173,7 +173,7 @@ def _wrapped(
     tags: dict[str, str] = {}
     covered = -1
     spare = _named_already(looked, bare)
-    for run in marks.runs(looked.source, bare, rooms, leave):
+    for run in marks.runs(looked, bare, rooms, leave):
         hole = run.holes[0].one.hole
         if run.start < covered:
             marked += run.holes
@@ -243,6 +243,9 @@ def _check_marked(before: Looked, after: Sequence[Looked], number: int, plan: _P
     for old, new in zip(before.holes, after[number].holes, strict=True):
         if old.one.hole.name != new.one.hole.name:
             raise NoMend("the file would be read differently")
+    if before.accepted - after[number].accepted:
+        raise NoMend("a suppression would not cover its place any more")
+    for old, new in zip(before.holes, after[number].holes, strict=True):
         if plan.marked and any(old.one.hole.offset == m.one.hole.offset for m in plan.marked) and not settled(new.one):
             raise NoMend("the marks and the declaration would not be found again")
 

@@ -16,7 +16,7 @@ from agentops.injection.mend.mending import Mend, Options, mend
 from agentops.injection.source import Source
 from agentops.injection.template import TemplateError
 from agentops.injection.trust import Judge
-from agentops.injection.waived import quiet
+from agentops.injection.waived import quiet, waive
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,5 +131,8 @@ def _included_first(found: Sequence[Path], project: _Project, judge: Judge, opti
 
 
 def _results(project: _Project, path: Path, judge: Judge) -> tuple[TemplateResult, ...]:
-    prompt = quiet(project.source(path))
-    return judge_file(prompt, parse(prompt), judge)
+    source = project.source(path)
+    prompt = quiet(source)
+    results = judge_file(prompt, parse(prompt), judge)
+    needed = {h.hole.path for r in results for h in r.holes} & project.texts.keys()
+    return waive(results, source, included={name: project.texts[name] for name in needed})
