@@ -25,6 +25,8 @@ NOTATIONS: dict[str, str] = {
     "square": "agentops.injection.notations.square",
     "n8n": "agentops.injection.notations.n8n",
     "liquid": "agentops.injection.notations.liquid",
+    "erb": "agentops.injection.notations.erb",
+    "loose": "agentops.injection.notations.loose",
     "markers": "agentops.injection.notations.markers",
 }
 """Every notation by its name in reports, with its module."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from agentops.injection.notations.code import Code
+from agentops.injection.notations.code import code_of
 from agentops.injection.notations.strformat import FIELD
 from agentops.injection.notations.writer import Writer, dotted
 from agentops.injection.source import Source
@@ -31,7 +31,7 @@ def scan(source: Source) -> tuple[Span, ...]:
     text = source.text
     writer = Writer(source)
     writer.refuse_flood(tags=False)
-    code = Code(text)
+    code = code_of(source)
     given = CERTAIN_ARGUMENTS if FIELD.search(text) else WITH_ARGUMENTS
     at = 0
     for brace in re.finditer(r"\{", text):

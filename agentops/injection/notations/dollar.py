@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
-from agentops.injection.notations.code import Code
+from agentops.injection.notations.code import Code, code_of
 from agentops.injection.notations.writer import Writer, dotted
 from agentops.injection.source import Source
 from agentops.injection.template import Span
@@ -36,7 +36,7 @@ def scan(source: Source) -> tuple[Span, ...]:
     """Text and holes in order. Raises TemplateError only for too many holes."""
     text = source.text
     writer = Writer(source)
-    code = Code(text)
+    code = code_of(source)
     formulas = _formulas(text)
     at = 0
     for sign in SIGN.finditer(text):

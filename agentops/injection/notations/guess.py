@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from agentops.injection.notations import NOTATIONS, angle, n8n, printf, semantic_kernel, square
+from agentops.injection.notations import NOTATIONS, angle, erb, loose, n8n, printf, semantic_kernel, square
 from agentops.injection.notations.braces import CERTAIN_ARGUMENTS, WITH_ARGUMENTS
-from agentops.injection.notations.code import Code
+from agentops.injection.notations.code import Code, code_of
 from agentops.injection.notations.dollar import SIGN, is_hole
 from agentops.injection.notations.strformat import FIELD, FOURFOLD
 from agentops.injection.source import Source
@@ -23,7 +23,7 @@ _SAID = {
     "go": "go-template", "gotemplate": "go-template", "go-template": "go-template", "gotmpl": "go-template",
     "string.template": "dollar", "dollar": "dollar",
     "semantic-kernel": "semantic-kernel", "semantic_kernel": "semantic-kernel", "skprompt": "semantic-kernel",
-    "printf": "printf", "sprintf": "printf",
+    "printf": "printf", "sprintf": "printf", "erb": "erb", "ejs": "erb", "lodash": "erb",
 }  # fmt: skip
 EXTENSIONS = {
     ".j2": "jinja2", ".jinja": "jinja2", ".jinja2": "jinja2", ".njk": "jinja2", ".liquid": "liquid",
@@ -80,10 +80,11 @@ def notation(source: Source) -> str:
     text = source.text
     if source.marks is not None and source.marks.search(text):
         return "markers"
-    return _doubled(text) or _single(text)
+    code = code_of(source)
+    return doubled(text, code) or _single(text, code) or _rare(text, code) or "str.format"
 
 
-def _doubled(text: str) -> str:
+def doubled(text: str, code: Code) -> str:
     """The notation of a text with double braces, or ""."""
     if _BLOCK.search(text):
         return "jinja2"
@@ -91,7 +92,7 @@ def _doubled(text: str) -> str:
         return ""
     if n8n.signs(text):
         return "n8n"
-    fields = _has_field(text)
+    fields = _has_field(text, code)
     if fields and _DOUBLED_EXAMPLE.search(text) and not _JINJA.search(text) and not _MUSTACHE.search(text):
         # Braces are doubled around examples and single around names: that is what str.format asks for.
         return "braces" if CERTAIN_ARGUMENTS.search(text) else "str.format"
@@ -113,35 +114,39 @@ def _doubled(text: str) -> str:
     return "jinja2" if _BEGUN.search(text) and "}}" not in text and not fields else ""
 
 
-def _single(text: str) -> str:
+def _single(text: str, code: Code) -> str:
     """The notation of a text without double braces that say anything."""
-    if _has_field(text):
+    if _has_field(text, code):
         return "str.format"
-    if "$" in text and _has_dollar(text):
+    if "$" in text and _has_dollar(text, code):
         return "dollar"
     if "<" in text and angle.holes(text):
         return "angle"
-    if "%" in text and _has_verb(text):
+    if "%" in text and _has_verb(text, code):
         return "printf"
     if "[" in text and square.holes(text):
         return "square"
-    return "str.format"
+    return ""
 
 
-def _has_field(text: str) -> bool:
+def _rare(text: str, code: Code) -> str:
+    """The notation of a text that has no holes of a common one."""
+    if any(puts for _, puts in erb.found(text, code)):
+        return "erb"
+    return "loose" if next(loose.holes(text, code), None) is not None else ""
+
+
+def _has_field(text: str, code: Code) -> bool:
     """Whether a field of str.format stands in the text outside examples."""
-    code = Code(text)
     return any(not code.example(*m.span()) for m in _FIELD.finditer(text))
 
 
-def _has_dollar(text: str) -> bool:
-    code = Code(text)
+def _has_dollar(text: str, code: Code) -> bool:
     return any(m[0] != "$$" and len(m[0]) > 2 and is_hole(text, m, code) for m in SIGN.finditer(text))
 
 
-def _has_verb(text: str) -> bool:
+def _has_verb(text: str, code: Code) -> bool:
     """Whether `%s` or `%(name)s` stands in the text: the two that prose and code hardly ever hold by chance."""
-    code = Code(text)
     for verb in printf.VERB.finditer(text):
         certain = verb[4] in ("s", "v", "q") or verb[1] is not None
         beside = text[verb.start() - 1 : verb.start()] if verb.start() else ""

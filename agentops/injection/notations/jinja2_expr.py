@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from jinja2 import nodes
 
+from agentops.injection.notations.jinja2_added import ADDERS, Arguments, add, mapping
 from agentops.injection.notations.jinja2_values import (
+    ANY,
+    Items,
     Literal,
     Outside,
     Piece,
@@ -16,6 +19,7 @@ from agentops.injection.notations.jinja2_values import (
     element,
     everything,
     filtered,
+    put,
     union,
 )
 
@@ -33,14 +37,19 @@ _SAME = frozenset((
     "join", "format", "items", "values", "keys", "get", "copy", "pop", "isoformat", "strftime",
     "removeprefix", "removesuffix",
 ))  # fmt: skip
+# Where a filter is told the field that it takes of each element.
+_OF_ATTRIBUTE = {"sum": 0, "join": 1}
 _PICK = ("first", "last", "random", "min", "max")
 _HAND_ON = ("list", "sort", "unique", "select", "reject", "selectattr", "rejectattr", "items", "dictsort", "reverse")
 
 
 def evaluate(node: nodes.Node | None, scope: Scope, call: Call) -> Value:
     """What the expression may put into the text. `call` answers for macros and gives None for all else."""
-    if node is None or isinstance(node, (nodes.Compare, nodes.Test, nodes.Not)):
-        return ()  # nothing, or a truth value
+    if node is None:
+        return ()
+    if isinstance(node, (nodes.Compare, nodes.Test, nodes.Not)):
+        effects(node, scope)
+        return ()  # a truth value
     if isinstance(node, nodes.TemplateData):
         return (Literal(node.data),)
     if isinstance(node, nodes.Const):
@@ -60,15 +69,46 @@ def evaluate(node: nodes.Node | None, scope: Scope, call: Call) -> Value:
     if isinstance(node, nodes.Call):
         return _call(node, scope, call)
     if isinstance(node, nodes.Dict):
-        return (Record({_key(p.key): evaluate(p.value, scope, call) for p in node.items}),)
+        built = Record({})
+        for pair in node.items:
+            put(built, evaluate(pair.value, scope, call), key=_key(pair.key))
+        return (built,)
+    if isinstance(node, nodes.List):
+        return (Items(dict.fromkeys(union(*(evaluate(item, scope, call) for item in node.items)))),)
     if isinstance(node, nodes.CondExpr):
+        effects(node.test, scope)
         return union(evaluate(node.expr1, scope, call), evaluate(node.expr2, scope, call))
-    # Operators, lists, tuples: whatever is in them, in order.
+    # Operators, tuples: whatever is in them, in order.
     return union(*(evaluate(child, scope, call) for child in node.iter_child_nodes()))
 
 
+def _but_lists(value: Value) -> Value:
+    return tuple(p for p in value if not isinstance(p, Items))
+
+
+def effects(test: nodes.Node, scope: Scope) -> None:
+    """What a condition does beside being true or not: `{% if parts.append(x) %}` puts x into parts."""
+    if isinstance(test, nodes.Call) or any(_adds(c) for c in test.find_all(nodes.Call)):
+        # Every call once, however deeply they are nested. Macros are not followed: their text goes nowhere.
+        waiting: list[nodes.Node] = [test]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, nodes.Call) and _adds(node):
+                _call(node, scope, _unknown)
+            else:
+                waiting.extend(reversed(list(node.iter_child_nodes())))
+
+
+def _adds(call: nodes.Call) -> bool:
+    return isinstance(call.node, nodes.Getattr) and call.node.attr in ADDERS
+
+
+def _unknown(node: nodes.Call) -> Value | None:  # noqa: ARG001 - answers for no macro
+    return None
+
+
 def _key(node: nodes.Expr) -> str:
-    return str(node.value) if isinstance(node, nodes.Const) else "*"
+    return str(node.value) if isinstance(node, nodes.Const) else ANY
 
 
 def _item(node: nodes.Getitem, scope: Scope, call: Call) -> Value:
@@ -77,46 +117,92 @@ def _item(node: nodes.Getitem, scope: Scope, call: Call) -> Value:
         return base
     if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
         return attribute(base, node.arg.value)
-    return element(everything(base))
+    return element(union((p for p in base if isinstance(p, Items)), everything(_but_lists(base))))
+
+
+def arguments(node: nodes.Call | nodes.Filter, scope: Scope, call: Call) -> Arguments:
+    """What is handed to a call or a filter."""
+    listed = tuple(evaluate(a, scope, call) for a in node.args)
+    named: dict[str, Value] = {str(k.key): evaluate(k.value, scope, call) for k in node.kwargs}
+    return Arguments(
+        listed, named, element(evaluate(node.dyn_args, scope, call)), evaluate(node.dyn_kwargs, scope, call)
+    )
 
 
 def _filter(node: nodes.Filter, scope: Scope, call: Call) -> Value:
     base = evaluate(node.node, scope, call)
-    arguments = [evaluate(a, scope, call) for a in node.args]
+    given = arguments(node, scope, call)
+    outside = given.outside
     if node.name == "map":
-        for pair in node.kwargs:
-            if pair.key == "attribute" and isinstance(pair.value, nodes.Const):
-                return attribute(element(base), str(pair.value.value))
-        return base
+        return union(_mapped(node, base), outside)
     if node.name in _HAND_ON:
         return base
-    outside = [p for a in arguments for p in everything(a) if not isinstance(p, Literal)]
     if node.name in ("default", "d"):
-        return union(base, *arguments)
+        told = given.named.get("default_value", given.named.get("value", ()))
+        return union(base, *given.listed[:1], told, outside)
+    if node.name in _OF_ATTRIBUTE and (field := _attribute_of(node, _OF_ATTRIBUTE[node.name])):
+        # What is summed up of a field need not be a number: the field's own name tells.
+        base = attribute(element(base), field)
+        return union(base if node.name == "sum" else filtered(base, node.name), outside)
+    if node.name == "sum" and outside:
+        return union(base, outside)
     return union(filtered(element(base) if node.name in _PICK else base, node.name), outside)
+
+
+def _mapped(node: nodes.Filter, base: Value) -> Value:
+    """`map(attribute='text')` takes a field of each, `map('upper')` puts each through a filter."""
+    if (field := _attribute_of(node, None)) is not None:
+        return attribute(element(base), field)
+    first = node.args[0] if node.args else None
+    if isinstance(first, nodes.Const) and isinstance(first.value, str):
+        return filtered(base, first.value)
+    return base
+
+
+def _attribute_of(node: nodes.Filter, place: int | None) -> str | None:
+    """The field that a filter is told to take, by name or at its place among the arguments."""
+    told = next((k.value for k in node.kwargs if k.key == "attribute"), None)
+    if told is None and place is not None and len(node.args) > place:
+        told = node.args[place]
+    return str(told.value) if isinstance(told, nodes.Const) and told.value is not None else None
 
 
 def _call(node: nodes.Call, scope: Scope, call: Call) -> Value:
     known = call(node)
     if known is not None:
         return known
-    arguments = union(*(evaluate(a, scope, call) for a in node.args))
-    named: Mapping[str, Value] = {k.key: evaluate(k.value, scope, call) for k in node.kwargs}
+    given = arguments(node, scope, call)
     if isinstance(node.node, nodes.Name) and node.node.name not in scope:
         if node.node.name in _NUMBERS:
             return (Literal("0"),)
         if node.node.name in _BUILDERS:
-            fields: dict[str, Value] = dict(named)
-            return (Record(fields), *arguments)
-    handed: list[Piece] = [p for v in (arguments, *named.values()) for p in everything(v)]
-    outside = [p for p in handed if not isinstance(p, Literal)]
-    if isinstance(node.node, nodes.Getattr) and node.node.attr in _SAME:
+            built = mapping(given)
+            return (built, *(p for v in given.listed for p in v if p is not built))
+    outside = given.outside
+    if isinstance(node.node, nodes.Getattr):
         base = evaluate(node.node.node, scope, call)
-        if node.node.attr == "get" and node.args and isinstance(node.args[0], nodes.Const):
-            return union(attribute(base, str(node.args[0].value)), outside)
-        return union(everything(base), outside)
-    made = evaluate(node.node, scope, call)
+        if _adds(node) and (done := _added(node.node, base, given, scope)) is not None:
+            return done
+        if node.node.attr in _SAME:
+            if node.node.attr == "get" and node.args and isinstance(node.args[0], nodes.Const):
+                return union(attribute(base, str(node.args[0].value)), outside)
+            return union(everything(base), outside)
+        made = attribute(base, node.node.attr)
+    else:
+        made = evaluate(node.node, scope, call)
     return union((_called(p) for p in everything(made)), outside)
+
+
+def _added(target: nodes.Getattr, base: Value, given: Arguments, scope: Scope) -> Value | None:
+    """What a call that adds to a list or a dictionary gives back, None where it was no such call."""
+    done = add(base, target.attr, given)
+    if done is None and isinstance(target.node, nodes.Name) and target.attr in ("append", "extend", "insert"):
+        # A list of the caller's: from here on it holds what was added as well.
+        kept = Items({})
+        add((kept,), target.attr, given)
+        scope[target.node.name] = union(base, (kept,))
+        return ()
+    return done
 
 
 def _called(piece: Piece) -> Piece:
@@ -157,10 +243,10 @@ def callee(node: nodes.Expr) -> str:
     return ""
 
 
-def filter_names(node: nodes.Expr | None) -> tuple[str, ...]:
-    """The names in a filter block's chain, first applied first."""
-    names: list[str] = []
+def filter_chain(node: nodes.Expr | None) -> tuple[nodes.Filter, ...]:
+    """The filters of a filter block, first applied first."""
+    chain: list[nodes.Filter] = []
     while isinstance(node, nodes.Filter):
-        names.append(node.name)
+        chain.append(node)
         node = node.node
-    return tuple(reversed(names))[-12:]
+    return tuple(reversed(chain))[-12:]

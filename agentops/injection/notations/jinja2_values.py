@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from agentops.injection.template import Span
 
 # Longer paths add nothing to a name and would make hostile chains quadratic.
 _MAX_PARTS = 12
-_MAX_PIECES = 500
+_MAX_PIECES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,17 @@ class Outside:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """A dictionary built in the template."""
+    """A dictionary built in the template, which later statements may add to. What came under a name that the template
+    does not tell is the field ANY; a whole mapping from outside that was poured in is the field POURED."""
 
-    fields: Mapping[str, Value]
+    fields: dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Items:
+    """A list built in the template, which later statements may add to. `pieces` are its elements, each once."""
+
+    pieces: dict[Piece, None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,27 +54,48 @@ class Rendered:
     spans: tuple[Span, ...]
 
 
-Piece = Literal | Outside | Record | Rendered
+ANY = "*"
+POURED = "**"
+
+Piece = Literal | Outside | Record | Items | Rendered
 Value = tuple[Piece, ...]
 
 
 def union(*values: Iterable[Piece]) -> Value:
     """All pieces in order, each once."""
-    return tuple(dict.fromkeys(p for v in values for p in v))[:_MAX_PIECES]
+    pieces = tuple(dict.fromkeys(p for v in values for p in v))
+    if len(pieces) <= _MAX_PIECES:
+        return pieces
+    # Of too many the template's own words are left out first.
+    return (*(p for p in pieces if not isinstance(p, Literal)), *(p for p in pieces if isinstance(p, Literal)))[
+        :_MAX_PIECES
+    ]
 
 
 def attribute(value: Value, name: str) -> Value:
     """What `.name` of the value may be."""
     found: list[Piece] = []
-    for piece in value:
+    for piece in opened(value):
         if isinstance(piece, Outside):
             found.append(Outside((*piece.path, name)[:_MAX_PARTS], piece.filters))
         elif isinstance(piece, Record):
-            # A method of a dictionary (items, get, values) hands out any of its values.
-            found.extend(piece.fields[name] if name in piece.fields else everything((piece,)))
+            found.extend(_field(piece, name))
         else:
             found.append(piece)
     return union(found)
+
+
+def _field(record: Record, name: str) -> Iterator[Piece]:
+    poured = record.fields.get(POURED, ())
+    if name in record.fields:
+        yield from record.fields[name]
+    elif not poured:
+        # A method of a dictionary (items, get, values) hands out any of its values.
+        yield from everything((record,))
+        return
+    yield from record.fields.get(ANY, ())
+    for piece in everything(poured):
+        yield Outside((*piece.path, name)[:_MAX_PARTS], piece.filters) if isinstance(piece, Outside) else piece
 
 
 def element(value: Value) -> Value:
@@ -74,7 +103,8 @@ def element(value: Value) -> Value:
     return union(
         Outside((*p.path, "[]")[:_MAX_PARTS], p.filters) if isinstance(p, Outside) and p.path[-1] != "[]" else p
         for p in value
-    )
+        if not isinstance(p, Items)
+    ) + tuple(q for p in value if isinstance(p, Items) for q in p.pieces)
 
 
 def filtered(value: Value, name: str) -> Value:
@@ -84,18 +114,39 @@ def filtered(value: Value, name: str) -> Value:
     )
 
 
+def opened(value: Value) -> Value:
+    """The pieces with lists opened, and the lists in them."""
+    return _opened(value, (Items,)) if any(isinstance(p, Items) for p in value) else value
+
+
 def everything(value: Value) -> Value:
-    """The pieces with dictionaries opened."""
-    if not any(isinstance(p, Record) for p in value):
-        return value
+    """The pieces with dictionaries and lists opened."""
+    return _opened(value, (Items, Record)) if any(isinstance(p, (Items, Record)) for p in value) else value
+
+
+def _opened(value: Value, kinds: tuple[type, ...]) -> Value:
     seen: set[int] = set()
     found: list[Piece] = []
     waiting = list(reversed(value))
     while waiting and len(found) < _MAX_PIECES:
         piece = waiting.pop()
-        if not isinstance(piece, Record):
+        if not isinstance(piece, kinds):
             found.append(piece)
         elif id(piece) not in seen:
             seen.add(id(piece))
-            waiting.extend(p for v in reversed(list(piece.fields.values())) for p in reversed(v))
+            if isinstance(piece, Items):
+                waiting.extend(reversed(union(piece.pieces)))
+            elif isinstance(piece, Record):
+                waiting.extend(p for v in reversed(list(piece.fields.values())) for p in reversed(v))
     return union(found)
+
+
+def put(pieces: Items | Record, value: Value, *, key: str = ANY) -> None:
+    """Add to a list, or to what stands under the key of a dictionary."""
+    if isinstance(pieces, Items):
+        # The template's own words leave room for what comes from outside.
+        room = _MAX_PIECES if all(isinstance(p, Literal) for p in value) else 2 * _MAX_PIECES
+        if len(pieces.pieces) < room:
+            pieces.pieces.update(dict.fromkeys(value))
+    else:
+        pieces.fields[key] = union(pieces.fields.get(key, ()), value)

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from jinja2 import nodes
 
-from agentops.injection.notations.jinja2_expr import bind, callee, constants, evaluate, filter_names
-from agentops.injection.notations.jinja2_place import Macro, Place, Unit
+from agentops.injection.notations.jinja2_expr import arguments, bind, callee, constants, effects, evaluate, filter_chain
+from agentops.injection.notations.jinja2_place import Macro, Place, Unit, hand_over, written
 from agentops.injection.notations.jinja2_values import (
     Literal,
     Outside,
@@ -80,27 +80,36 @@ class Walk:
             # A child writes nothing of its own outside its blocks, but what it sets and defines is seen in them.
             kept = [n for n in unit.tree.body if not isinstance(n, (nodes.Output, nodes.Block, nodes.Extends))]
             self._statements(kept, at)
-            self._follow(parent.template, parent.lineno, at)
+            if not self._follow(parent.template, parent.lineno, at):
+                self._loose_blocks(at)
         self.files.pop()
 
-    def _follow(self, name: nodes.Expr, offset: int, at: Place, *, optional: bool = False) -> None:
-        """Write down the file that an include or a parent names."""
+    def _loose_blocks(self, at: Place) -> None:
+        """Write down the blocks whose parent cannot be seen, each once: it will put them somewhere."""
+        inner = {n.name for chain in self.blocks.values() for n in chain[0][0].find_all(nodes.Block)}
+        for name in [n for n in self.blocks if n not in inner] or list(self.blocks):
+            block, unit = self.blocks[name][0]
+            self._block(block, unit, at, depth=0)
+
+    def _follow(self, name: nodes.Expr, offset: int, at: Place, *, optional: bool = False) -> bool:
+        """Write down the file that an include or a parent names, and say whether it could be read."""
         self._count_expansion(at, offset)
         names = constants(name)
         if names is None:
             # What is included is decided when the prompt is made: a hole like any other.
             self._hole(Outside(("include()",)), offset, at)
-            return
+            return False
         found = self._find(names, at)
         if found is None:
             if optional:
-                return
+                return False
             # What it would say cannot be seen: a hole of unknown trust, which a strict gate does not let through.
             self._hole(Outside((f"include({one_line(names[0], 80)})",)), offset, at)
-            return
+            return False
         outer, at.unit = at.unit, found
         self._file(found, at)
         at.unit = outer
+        return True
 
     def _find(self, names: tuple[str, ...], at: Place) -> Unit | None:
         for name in names:
@@ -162,6 +171,8 @@ class Walk:
             caller = self._macro(node, at)
             inner = Place(at.unit, dict(at.scope), {**at.macros, "caller": caller}, at.loops, at.conditions)
             self._write(self._value(node.call, inner), node.lineno, at)
+            if callee(node.call.node) not in at.macros:
+                self._statements(node.body, inner)  # whatever is called there may put it
         elif isinstance(node, nodes.Block):
             chain = self.blocks.get(node.name, [])
             block, unit = chain[0] if chain else (node, at.unit)
@@ -173,11 +184,9 @@ class Walk:
                 bind(target, value, inner.scope)
             self._statements(node.body, inner)
         elif isinstance(node, nodes.ExprStmt):
-            self._do(node.node, at)
+            self._value(node.node, at)
         elif isinstance(node, nodes.FilterBlock):
-            names = filter_names(node.filter)
-            for span in self._captured_spans(node.body, at):
-                self._add(replace(span, filters=span.filters + names) if isinstance(span, Hole) else span, at)
+            self._filter_block(node, at)
         elif isinstance(node, (nodes.Scope, nodes.ScopedEvalContextModifier)):
             self._statements(node.body, at)
         elif not isinstance(node, (nodes.Break, nodes.Continue, nodes.EvalContextModifier)):
@@ -185,6 +194,8 @@ class Walk:
 
     def _if(self, node: nodes.If, at: Place) -> None:
         outer = at.conditions
+        for branch in (node, *node.elif_):
+            effects(branch.test, at.scope)
         at.conditions = (*outer, f"if {self._words(node.test, at)}")
         self._statements(node.body, at)
         for branch in node.elif_:
@@ -199,6 +210,8 @@ class Walk:
         inner = Place(at.unit, dict(at.scope), dict(at.macros), at.loops + 1, at.conditions)
         inner.scope["loop"] = (Record(dict.fromkeys(_LOOP, (Literal("0"),)) | {"previtem": each, "nextitem": each}),)
         bind(node.target, each, inner.scope)
+        if node.test is not None:
+            effects(node.test, inner.scope)
         own = {n.name for n in (node.target, *node.target.find_all(nodes.Name)) if isinstance(n, nodes.Name)}
         self._statements(node.body, inner)
         # A namespace or a list that was added to in the loop keeps what it got.
@@ -213,13 +226,14 @@ class Walk:
             value = self._value(node.node, at)
         bind(node.target, value, at.scope, keep=at.loops > 0 or bool(at.conditions))
 
-    def _do(self, node: nodes.Node, at: Place) -> None:
-        """`{% do names.append(x) %}` puts x into names."""
-        if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
-            target = node.node.node
-            if isinstance(target, nodes.Name) and target.name in at.scope:
-                added = union(*(self._value(a, at) for a in node.args))
-                at.scope[target.name] = union(at.scope[target.name], added)
+    def _filter_block(self, node: nodes.FilterBlock, at: Place) -> None:
+        chain = filter_chain(node.filter)
+        names = tuple(f.name for f in chain)
+        for span in self._captured_spans(node.body, at):
+            self._add(replace(span, filters=span.filters + names) if isinstance(span, Hole) else span, at)
+        for one in chain:
+            given = arguments(one, at.scope, lambda call: self._call(call, at))
+            self._write(given.outside, node.lineno, at)
 
     def _block(self, node: nodes.Block, unit: Unit, at: Place, *, depth: int) -> None:
         self._count_expansion(at, node.lineno)
@@ -244,22 +258,12 @@ class Walk:
         self._count_expansion(at, node.lineno)
         self.called.add(name)
         macro = at.macros[name]
-        given = [self._value(a, at) for a in node.args]
-        named = {k.key: self._value(k.value, at) for k in node.kwargs}
+        given = arguments(node, at.scope, lambda call: self._call(call, at))
         inside = {**macro.macros}
         if "caller" in at.macros:
             inside["caller"] = at.macros["caller"]
         inner = Place(macro.unit, dict(macro.scope), inside, at.loops, at.conditions)
-        defaults = dict(zip(reversed(macro.parameters), reversed(macro.defaults), strict=False))
-        for number, parameter in enumerate(macro.parameters):
-            if number < len(given):
-                inner.scope[parameter] = given[number]
-            elif parameter in named:
-                inner.scope[parameter] = named[parameter]
-            else:
-                inner.scope[parameter] = self._value(defaults[parameter], inner) if parameter in defaults else ()
-        inner.scope["varargs"] = union(*given[len(macro.parameters) :])
-        inner.scope["kwargs"] = (Record({k: v for k, v in named.items() if k not in macro.parameters}),)
+        hand_over(macro, given, inner.scope, lambda default: self._value(default, inner))
         return (Rendered(self._captured_spans(macro.body, inner)),)
 
     def _super(self, at: Place) -> Value:
@@ -295,7 +299,7 @@ class Walk:
         line, column = at.unit.lines.place(start)
         hole = Hole(
             piece.name, at.unit.source.path, line, column, start, filters=piece.filters,
-            in_loop=at.loops > 0, condition=" and ".join(at.conditions), written=_written(at.unit.source.text, start),
+            in_loop=at.loops > 0, condition=" and ".join(at.conditions), written=written(at.unit.source.text, start),
         )  # fmt: skip
         self._add(hole, at)
 
@@ -332,10 +336,3 @@ class Walk:
     def _error(self, at: Place, offset: int, problem: str, *, hint: str = "") -> TemplateError:
         location = Location(at.unit.source.path, *at.unit.lines.place(offset))
         return TemplateError(location, problem, hint=hint or "simplify the template, or add it to prompts.exclude")
-
-
-def _written(text: str, start: int) -> str:
-    """The braces and what is between them."""
-    close = {"{{": "}}", "{%": "%}"}.get(text[start : start + 2])
-    end = text.find(close, start, start + 2_000) if close else -1
-    return text[start : end + 2] if end >= 0 else ""

@@ -21,7 +21,14 @@ _FOR = re.compile(r"(?:for|tablerow)[ \t]{1,9}([\w-]{1,99})[ \t]{1,9}in[ \t]{1,9
 _ASSIGN = re.compile(r"assign[ \t]{1,9}([\w-]{1,99})[ \t]{0,9}=")
 _CAPTURE = re.compile(r"capture[ \t]{1,9}[\"']?([\w-]{1,99})")
 _FILE = re.compile(r"(?:include|render|section)[ \t]{1,9}[\"']([^\"'\n]{1,200})[\"']")
-_FILTER = re.compile(r"\w{1,60}")
+_FILTER = re.compile(r"(\w{1,60})[ \t]{0,9}(:?)")
+_KEY = re.compile(r"[ \t\n]{0,20}(?:[\w-]{1,60}[ \t]{0,9}:)?[ \t\n]{0,20}")
+# Filters whose arguments choose, count or name fields and put nothing into the text.
+_CHOOSING = frozenset((
+    "slice", "where", "reject", "find", "find_index", "has", "map", "sort", "sort_natural", "sum", "group_by", "times",
+    "plus", "minus", "divided_by", "modulo", "at_least", "at_most", "round", "json", "remove", "remove_first", "split",
+    "truncate", "truncatewords",
+))  # fmt: skip
 _TEXT = re.compile(r"\"[^\"]{0,500}\"|'[^']{0,500}'")
 _LITERALS = frozenset(("true", "false", "nil", "null", "empty", "blank"))
 _FILTERS = {"json": "tojson", "size": "length", "escape": "escape", "escape_once": "escape", "url_encode": "urlencode"}
@@ -29,6 +36,10 @@ _CUT = {"raw": "endraw", "comment": "endcomment"}
 _BLOCKS = frozenset(("for", "tablerow", "if", "unless", "case", "capture"))
 _MAX_TAG = 4_000
 _MAX_PARTS = 12
+_MAX_VALUES = 100
+
+# Where a value comes from, and the filters that it goes through.
+_Value = tuple[str, tuple[str, ...]]
 
 
 def scan(source: Source) -> tuple[Span, ...]:
@@ -40,13 +51,13 @@ def scan(source: Source) -> tuple[Span, ...]:
 
 
 class _Scan:
-    """`names` are what the template's own names stand for ("" for its own text); `open` the blocks: their word, their
-    place, the name that a loop sets, and the condition."""
+    """`names` are what the template's own names stand for (nothing for its own text); `open` the blocks:
+    their word, their place, the name that a loop sets, and the condition."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.writer = Writer(source)
-        self.names: dict[str, str] = {}
+        self.names: dict[str, tuple[_Value, ...]] = {}
         self.open: list[tuple[str, int, str, str | None]] = []
 
     def run(self) -> tuple[Span, ...]:
@@ -71,10 +82,9 @@ class _Scan:
         return self.writer.done()
 
     def _output(self, content: str, start: int, end: int) -> None:
-        name, filters = self._value(content)
-        if name:
-            loops = any(o[0] in ("for", "tablerow") for o in self.open)
-            said = " and ".join(o[3] for o in self.open if o[3])
+        loops = any(o[0] in ("for", "tablerow") for o in self.open)
+        said = " and ".join(o[3] for o in self.open if o[3])
+        for name, filters in self._values(content):
             self.writer.hole(name, start, end, filters=filters, in_loop=loops, condition=said)
 
     def _statement(self, content: str, start: int, end: int) -> int:
@@ -92,7 +102,7 @@ class _Scan:
             if kind in ("endfor", "endtablerow"):
                 self.names.pop(name, None)
         elif (given := _ASSIGN.match(content)) is not None:
-            self.names[given[1]] = self._value(content[given.end() :])[0]
+            self.names[given[1]] = self._values(content[given.end() :])
         elif (file := _FILE.match(content)) is not None:
             # What it would say cannot be seen: a hole of unknown trust.
             self.writer.hole(f"include({one_line(file[1], 80)})", start, end)
@@ -115,27 +125,42 @@ class _Scan:
         name, said = "", None
         if (each := _FOR.match(content)) is not None:
             name = each[1]
-            over = self._value(content[each.end() :].split(" ", 1)[0])[0]
-            self.names[name] = f"{over}[]" if over else ""
+            over = self._values(content[each.end() :].split(" ", 1)[0])
+            self.names[name] = tuple((f"{path}[]", filters) for path, filters in over)
         elif (kept := _CAPTURE.match(content)) is not None:
             # Its text is written down where it is made; where it is put, nothing new comes in.
-            self.names[kept[1]] = ""
+            self.names[kept[1]] = ()
         else:
             said = one_line(content, 80)
         self.open.append((kind, start, name, said))
 
-    def _value(self, content: str) -> tuple[str, tuple[str, ...]]:
-        """Where an expression takes its value from, and its filters; "" for what the template itself says."""
+    def _values(self, content: str) -> tuple[_Value, ...]:
+        """Where an expression takes its values from: the one that it names, and what its filters bring in."""
         bare = _TEXT.sub('""', content[:_MAX_TAG])
         head, *pipes = bare.split("|")
-        path = _PATH.match(head.strip())
-        names = (m[0] for p in pipes if (m := _FILTER.match(p.strip())) is not None)
-        filters = tuple(_FILTERS.get(n, n) for n in names)[:_MAX_PARTS]
+        found = list(self._path(head.strip()))
+        for pipe in pipes:
+            named = _FILTER.match(pipe.strip())
+            if named is None:
+                continue
+            passed = _FILTERS.get(named[1], named[1])
+            found = [(name, (*filters, passed)[:_MAX_PARTS]) for name, filters in found]
+            if named[2] and named[1] not in _CHOOSING:
+                for argument in pipe.strip()[named.end() :].split(","):
+                    found += self._path(_KEY.sub("", argument, count=1).strip())
+            found = list(dict.fromkeys(found))[:_MAX_VALUES]
+        return tuple(found)
+
+    def _path(self, written: str) -> tuple[_Value, ...]:
+        """Where a path leads; nothing for what the template itself says."""
+        path = _PATH.match(written)
         if path is None or path[0] in _LITERALS or path[0].startswith("forloop"):
-            return "", ()
+            return ()
         first, dot, rest = re.sub(r"\[[^\]]{0,99}\]", "[]", path[0]).partition(".")
         plain, each = first.removesuffix("[]"), "[]" if first.endswith("[]") else ""
-        if plain in self.names:
-            known = self.names[plain]
-            return (".".join(f"{known}{each}{dot}{rest}".split(".")[:_MAX_PARTS]) if known else "", filters)
-        return f"{first}{dot}{rest}", filters
+        if plain not in self.names:
+            return ((f"{first}{dot}{rest}", ()),)
+        return tuple(
+            (".".join(f"{known}{each}{dot}{rest}".split(".")[:_MAX_PARTS]), filters)
+            for known, filters in self.names[plain]
+        )

@@ -18,7 +18,7 @@ _SAID = re.compile(
     r"(?: (?:with|only|exactly|the|token|marker|tag|word|by|using|in|it)){0,4}:? ?[\"'`]?$",
     re.I,
 )
-_MARKS = frozenset((
+MARKS = frozenset((
     "INST", "SYS", "SEP", "CLS", "MASK", "PAD", "UNK", "BOS", "EOS", "DONE", "TODO", "END", "START", "BEGIN",
     "IMPORTANT",
     "NOTE", "WARNING", "CRITICAL", "SYSTEM", "USER", "ASSISTANT", "OK", "YES", "NO", "PASS", "FAIL", "TRUE", "FALSE",
@@ -26,14 +26,18 @@ _MARKS = frozenset((
     "INFO", "ERROR", "DEBUG", "REQUIRED", "OPTIONAL", "HIGH", "MEDIUM", "LOW", "RULES", "TASK", "OUTPUT", "EXAMPLE",
     "EXAMPLES", "INSTRUCTIONS", "ROLE", "FORMAT", "TOOL_CALLS", "TOOL_RESULTS", "AVAILABLE_TOOLS",
 ))  # fmt: skip
+"""Words that are headings, tokens of models, or what a model shall say."""
 
 
 def holes(text: str) -> list[re.Match[str]]:
     """The names that are filled in. None at all where no name of two words or more shows that brackets are meant so."""
+    written = list(HOLE.finditer(text))
+    if not any("_" in m[1] for m in written):
+        return []
     closed = {m[1] for m in _CLOSED.finditer(text)}
     found = [
-        m for m in HOLE.finditer(text)
-        if m[1] not in closed and m[1] not in _MARKS and not m[1].startswith(("END_", "START_", "BEGIN_"))
+        m for m in written
+        if m[1] not in closed and m[1] not in MARKS and not m[1].startswith(("END_", "START_", "BEGIN_"))
         and not _quoted(text, m) and not _SAID.search(text, max(m.start() - 80, 0), m.start())
     ]  # fmt: skip
     return found if any("_" in m[1] for m in found) else []

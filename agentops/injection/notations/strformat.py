@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import cached_property
 
-from agentops.injection.notations.code import Code
+from agentops.injection.notations.code import code_of
 from agentops.injection.notations.writer import Writer, dotted
 from agentops.injection.source import Source
 from agentops.injection.template import Span
@@ -36,7 +36,7 @@ class _Scan:
     def __init__(self, source: Source) -> None:
         self.text = source.text
         self.writer = Writer(source)
-        self.code = Code(source.text)
+        self.code = code_of(source)
         self.last_close = source.text.rfind("}")
         self.depth = 0
         self.numbered = 0

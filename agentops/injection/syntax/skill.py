@@ -1,6 +1,8 @@
 """Markdown that an agent loads as its instructions: skills, agents, rules, and slash commands.
 
-Such files are full of code and of braces that only explain, so nothing is a hole but the forms that the programs that
+Some are prompts that a program fills: those whose head lists inputs, and those that hold `{{name}}` outside code. These
+have the holes of their notation (filled.py) and the forms below. The others are full of code and of braces that only
+explain, so nothing is a hole but the forms that the programs that
 load them fill: `$ARGUMENTS`, `$1`, `{{args}}`, `${input:name}`, `${selection}`, `${{ github.event... }}`. Commands
 that are run and files that are read while the text is loaded (`` !`cmd` ``, `!{cmd}`, `@{file}`, `@file`) are noted;
 what a command prints is a hole.
@@ -15,9 +17,10 @@ from pathlib import PurePosixPath
 from agentops.injection import frontmatter, roles
 from agentops.injection.frontmatter import FrontMatter
 from agentops.injection.kinds import Kind
-from agentops.injection.notations.code import Code
+from agentops.injection.notations.code import Code, code_of
 from agentops.injection.notations.writer import Writer
 from agentops.injection.source import Source
+from agentops.injection.syntax import filled
 from agentops.injection.syntax.skill_commands import Command, commands
 from agentops.injection.template import Assigned, Message, Note, NoteKind, Template, TemplateKind
 from agentops.model.finding import Location
@@ -45,10 +48,14 @@ _EVENT = re.compile(
 
 
 def parse(source: Source) -> tuple[Template, ...]:
-    """The one template of the file. Raises TemplateError only for too many holes."""
+    """The one template of the file. Raises TemplateError for too many holes, and for a prompt that a program fills as
+    its notation does."""
     head = frontmatter.read(source.text)
+    told = filled.notation(source, head)
+    if told:
+        return (filled.template(source, head, told, _forms(source, head)),)
     writer = Writer(source)
-    code = Code(source.text)
+    code = code_of(source)
     notes: list[Note] = []
     positional = _is_command(source, head)
     run = _run(source, head, code) if positional or _may_run(head) else []
@@ -75,6 +82,14 @@ def parse(source: Source) -> tuple[Template, ...]:
             descriptions=head.descriptions, notes=tuple(notes), assigned=_assigned(run),
         ),
     )  # fmt: skip
+
+
+def _forms(source: Source, head: FrontMatter) -> list[tuple[int, int, str]]:
+    """The holes of the programs that load such files: start, end and name."""
+    code = code_of(source)
+    positional = _is_command(source, head)
+    found = [m for m in _found(source, head.end) if _is_filled(m, code, positional=positional)]
+    return [(*m.span(), _name(m)) for m in found]
 
 
 def _found(source: Source, start: int) -> list[re.Match[str]]:

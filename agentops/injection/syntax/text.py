@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from agentops.injection import frontmatter, roles
 from agentops.injection.frontmatter import FrontMatter
-from agentops.injection.notations import guess, scan
+from agentops.injection.notations import beside, guess, scan
 from agentops.injection.source import Source
 from agentops.injection.template import Hole, Note, NoteKind, Span, Template
 from agentops.text import one_line
@@ -25,8 +25,12 @@ def parse(source: Source) -> tuple[Template, ...]:
 def prompt(source: Source, head: FrontMatter, *, notation: str = "") -> Template:
     """The text behind the head as a template; `notation` is what the format asks for where the head names none."""
     rest = source.part(frontmatter.blank(source.text, head.end))
-    told = guess.said(source.path, head.syntax) or notation or by_extension(rest) or guess.notation(rest)
-    spans = scan(told, rest)
+    told = guess.said(source.path, head.syntax) or notation or by_extension(rest)
+    if told:
+        spans = scan(told, rest)
+    else:
+        told = guess.notation(rest)
+        spans = beside.read(rest, told)
     messages = roles.split(spans, path=source.path, role=head.role)
     return Template(
         source.path, told, messages, types=head.types, name=head.name, descriptions=head.descriptions,
