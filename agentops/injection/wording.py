@@ -40,8 +40,11 @@ class Sentence:
     said: str = ""
 
 
-# A sentence ends at a full stop, at an empty line, and before a line that begins a list item, heading, tag or hole.
-_BREAK = re.compile(r"(?<=[.!?])[ \t]+|(?<=[.!?])\n|\n[ \t]*\n\s*|\n(?=[ \t]{0,20}(?:[-*#<\[`\"'=~|\x00]|\d{1,3}[.)]))")
+# A sentence ends at a full stop, at an empty line, behind a line that ends in a hole, and before a line that begins a
+# list item, heading, tag or hole.
+_BREAK = re.compile(
+    r"(?<=[.!?])[ \t]+|(?<=[.!?\x00])\n|\n[ \t]*\n\s*|\n(?=[ \t]{0,20}(?:[-*#<\[`\"'=~|\x00]|\d{1,3}[.)]))"
+)
 _LONGEST = 600
 
 _NOT = (
@@ -104,6 +107,7 @@ _IS_DATA = re.compile(
 )
 _WRITES = re.compile(r"\b(?:return|output|reply|respond|write|produce|print)\b")
 _TAG_NAME = re.compile(r"</?([A-Za-z_][\w.:\x00-]{0,63})[^<>]{0,40}>|\[/?([A-Za-z_][\w ]{0,40})\]")
+_FILLED = re.compile(r"<([A-Za-z_][\w.:-]{0,63})(?:\s[^<>]{0,200})?>[^<>]{0,200}?\x00[^<>]{0,200}</\1>")
 _NAMED_WORD = re.compile(
     r"[`'\"]?([A-Za-z_][\w-]{0,63})[`'\"]?\s+(?:xml\s+)?(?:tags?|markers?|delimiters?|section|block)\b", re.I
 )
@@ -189,7 +193,9 @@ def _sentence(part: str, start: int, end: int) -> Sentence:
     low = part.lower().replace("\u2019", "'").replace("*", "")
     low = " ".join(low.split())
     if _declares(low):
-        return Sentence(start, end, Kind.DECLARATION, _tags(part), _words(part), low)
+        # Marks around a hole stand for themselves and are not spoken of.
+        spoken = _FILLED.sub(" ", part) if HOLE_MARK in part else part
+        return Sentence(start, end, Kind.DECLARATION, _tags(spoken), _words(spoken), _FILLED.sub(" ", low))
     if _REMINDER.search(low):
         return Sentence(start, end, Kind.REMINDER, said=low)
     return Sentence(start, end, Kind.ORDER if _orders(low, part) else Kind.LABEL, said=low)
