@@ -5,20 +5,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from agentops.pysource.reading import Reading
 from agentops.pysource.scopes import How, Scope, dotted
 from agentops.pysource.texts import Frame, Literal, Part, Parts, Value, conditional
-
-if TYPE_CHECKING:
-    from agentops.pysource.parts import Reader
 
 _MAX_RETURNS = 12
 # Decorators that leave what a function gives back as it is.
 _HARMLESS = frozenset(("staticmethod", "classmethod", "property", "cached_property", "cache", "lru_cache", "override"))
 
 
-def called_scope(reader: Reader, func: ast.expr, frame: Frame) -> Scope | None:
+def called_scope(reader: Reading, func: ast.expr, frame: Frame) -> Scope | None:
     """The scope of the function that the expression names, where the file defines it once and nothing wraps it."""
     name = dotted(func)
     found = reader.bindings(name, frame) if name else None
@@ -33,7 +30,7 @@ def called_scope(reader: Reader, func: ast.expr, frame: Frame) -> Scope | None:
     return reader.scopes.by_node.get(node)
 
 
-def inlined(reader: Reader, scope: Scope, call: ast.Call | None, frame: Frame) -> Parts | None:
+def inlined(reader: Reading, scope: Scope, call: ast.Call | None, frame: Frame) -> Parts | None:
     """The text that the function gives back for the call, None where it is not seen to give back a text."""
     parts = _returned(reader, scope, depth=frame.depth + 1)
     if parts is None or call is None:
@@ -55,7 +52,7 @@ def inlined(reader: Reader, scope: Scope, call: ast.Call | None, frame: Frame) -
     return tuple(filled)
 
 
-def _returned(reader: Reader, scope: Scope, *, depth: int) -> Parts | None:
+def _returned(reader: Reading, scope: Scope, *, depth: int) -> Parts | None:
     """Everything that the function may give back, one after the other."""
     if len(scope.returned) > _MAX_RETURNS:
         return None

@@ -7,13 +7,10 @@ import re
 import string
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from agentops.pysource.reading import Reading
 from agentops.pysource.scopes import How, dotted
 from agentops.pysource.texts import Frame, Literal, Part, Parts, Value
-
-if TYPE_CHECKING:
-    from agentops.pysource.parts import Reader
 
 # The library reference, "printf-style String Formatting" and string.Template.
 _PERCENT = re.compile(r"%(?:\((\w{1,200})\))?[-+ #0]{0,5}(?:\d{1,9}|\*)?(?:\.(?:\d{1,9}|\*))?([diouxXeEfFgGcrsa%])")
@@ -27,16 +24,16 @@ _NUMBERS = "diouxXeEfFgG"
 Fields = tuple[list[ast.expr], dict[str, ast.expr]]
 
 
-def _format(reader: Reader, base: Parts, call: ast.Call, frame: Frame) -> Parts:
+def _format(reader: Reading, base: Parts, call: ast.Call, frame: Frame) -> Parts:
     return _filled(reader, base, (call.args, _keywords(reader, call, frame)), frame)
 
 
-def _format_map(reader: Reader, base: Parts, call: ast.Call, frame: Frame) -> Parts:
+def _format_map(reader: Reading, base: Parts, call: ast.Call, frame: Frame) -> Parts:
     named = _entries(reader, call.args[0], frame) if call.args else {}
     return _filled(reader, base, ([], named), frame)
 
 
-def _substitute(reader: Reader, base: Parts, call: ast.Call, frame: Frame) -> Parts:
+def _substitute(reader: Reading, base: Parts, call: ast.Call, frame: Frame) -> Parts:
     named = handed(reader, call, frame)
     parts: list[Part] = []
     for part in base:
@@ -44,14 +41,14 @@ def _substitute(reader: Reader, base: Parts, call: ast.Call, frame: Frame) -> Pa
     return tuple(parts)
 
 
-def _render(reader: Reader, base: Parts, call: ast.Call, frame: Frame) -> Parts:
+def _render(reader: Reading, base: Parts, call: ast.Call, frame: Frame) -> Parts:
     named = handed(reader, call, frame)
     given = {name: (value, frame) for name, value in named.items()}
     marked = for_engine(base, "jinja2") or ()
     return tuple(replace(p, given=given) if isinstance(p, Literal) and not p.settled else p for p in marked)
 
 
-def _replace(reader: Reader, base: Parts, call: ast.Call, frame: Frame) -> Parts:
+def _replace(reader: Reading, base: Parts, call: ast.Call, frame: Frame) -> Parts:
     if len(call.args) < 2:
         return base
     marker, value = call.args[0], call.args[1]
@@ -81,7 +78,7 @@ def _replace(reader: Reader, base: Parts, call: ast.Call, frame: Frame) -> Parts
     return tuple(parts)
 
 
-METHODS: dict[str, Callable[[Reader, Parts, ast.Call, Frame], Parts]] = {
+METHODS: dict[str, Callable[[Reading, Parts, ast.Call, Frame], Parts]] = {
     "format": _format,
     "format_map": _format_map,
     "substitute": _substitute,
@@ -93,7 +90,7 @@ METHODS: dict[str, Callable[[Reader, Parts, ast.Call, Frame], Parts]] = {
 """The methods of a text that put values into it."""
 
 
-def percent(reader: Reader, base: Parts, right: ast.expr, frame: Frame) -> Parts:
+def percent(reader: Reading, base: Parts, right: ast.expr, frame: Frame) -> Parts:
     """`text % right`."""
     named = _entries(reader, right, frame)
     values = list(right.elts) if isinstance(right, ast.Tuple) else [right]
@@ -122,14 +119,14 @@ def for_engine(parts: Parts | None, engine: str) -> Parts | None:
     return tuple(replace(p, engine=engine) if isinstance(p, Literal) and not p.settled else p for p in parts)
 
 
-def handed(reader: Reader, call: ast.Call, frame: Frame) -> dict[str, ast.expr]:
+def handed(reader: Reading, call: ast.Call, frame: Frame) -> dict[str, ast.expr]:
     """What the call hands over by name: its keywords, and the entries of a dict that it is given, written there or
     held by a variable."""
     named = _keywords(reader, call, frame)
     return {**_entries(reader, call.args[0], frame), **named} if call.args else named
 
 
-def _filled(reader: Reader, base: Parts, values: Fields, frame: Frame) -> Parts:
+def _filled(reader: Reading, base: Parts, values: Fields, frame: Frame) -> Parts:
     parts: list[Part] = []
     counter = [0]
     for part in base:
@@ -177,7 +174,7 @@ def _dollars(text: str) -> list[tuple[str, str, str]]:
 
 
 def _cut(
-    reader: Reader,
+    reader: Reading,
     part: Literal,
     split: Callable[[str], list[tuple[str, str, str]]],
     values: Fields,
@@ -212,7 +209,7 @@ def _cut(
 
 
 def _pieces(
-    reader: Reader, part: Literal, cuts: list[tuple[int, int, str, str, ast.expr | None]], frame: Frame
+    reader: Reading, part: Literal, cuts: list[tuple[int, int, str, str, ast.expr | None]], frame: Frame
 ) -> Parts:
     parts: list[Part] = []
     text, at, start = part.text, 0, part.start
@@ -231,7 +228,7 @@ def _pieces(
     return tuple(parts)
 
 
-def _seek(reader: Reader, written: str, start: int, end: int) -> tuple[tuple[int, int], int]:
+def _seek(reader: Reading, written: str, start: int, end: int) -> tuple[tuple[int, int], int]:
     """Where the text stands in the source between the offsets; the start where escapes hide it."""
     at = reader.parsed.text.find(written, start, end)
     if at < 0:
@@ -265,7 +262,7 @@ def _certain(positional: list[ast.expr]) -> list[ast.expr]:
     return positional[:starred]
 
 
-def _keywords(reader: Reader, call: ast.Call, frame: Frame) -> dict[str, ast.expr]:
+def _keywords(reader: Reading, call: ast.Call, frame: Frame) -> dict[str, ast.expr]:
     named = {k.arg: k.value for k in call.keywords if k.arg is not None}
     for one in call.keywords:
         if one.arg is None:
@@ -273,7 +270,7 @@ def _keywords(reader: Reader, call: ast.Call, frame: Frame) -> dict[str, ast.exp
     return named
 
 
-def _entries(reader: Reader, expr: ast.expr, frame: Frame) -> dict[str, ast.expr]:
+def _entries(reader: Reading, expr: ast.expr, frame: Frame) -> dict[str, ast.expr]:
     found = reader.bindings(dotted(expr), frame) if dotted(expr) else None
     if found and len(found[1]) == 1 and found[1][0].value is not None and found[1][0].how is How.ASSIGNED:
         expr = found[1][0].value

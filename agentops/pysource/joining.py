@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from agentops.pysource.parse import SourceError
+from agentops.pysource.reading import Reading
 from agentops.pysource.scopes import dotted
 from agentops.pysource.texts import Frame, Literal, Part, Parts
-
-if TYPE_CHECKING:
-    from agentops.pysource.parts import Reader
-
 
 # Far above what a program appends line by line.
 _MAX_ITEMS = 5_000
 
 
-def join(reader: Reader, separator: ast.expr, items: ast.expr, frame: Frame) -> Parts | None:
+def join(reader: Reading, separator: ast.expr, items: ast.expr, frame: Frame) -> Parts | None:
     """`separator.join(items)`. Raises SourceError for a list that grew without measure."""
     between = reader.text(separator, frame) or ()
     if isinstance(items, ast.GeneratorExp | ast.ListComp | ast.SetComp):
@@ -50,7 +46,7 @@ def looped(frame: Frame, generators: list[ast.comprehension]) -> Frame:
     return replace(frame, loops=loops)
 
 
-def _listed(reader: Reader, items: ast.expr, frame: Frame) -> list[tuple[ast.expr, Frame, bool]] | None:
+def _listed(reader: Reading, items: ast.expr, frame: Frame) -> list[tuple[ast.expr, Frame, bool]] | None:
     """The elements of a list that a variable holds: as it was written down and what was appended, in order."""
     name = dotted(items)
     found = reader.bindings(name, frame) if name else None

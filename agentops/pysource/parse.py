@@ -14,9 +14,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 _LONG = 200_000
-# Longer source is data and no program; and before Python 3.12 the fields of one f-string cost their number squared.
-MAX_CHARACTERS = 400_000
-MAX_BRACES = 20_000
+# Longer source is data and no program; a generated module of a megabyte is read in about two seconds.
+MAX_CHARACTERS = 1_000_000
+# Before Python 3.12 each field of an f-string costs the length of the whole literal.
+_FEW_BRACES = 20_000
+_MAX_FIELD_WORK = 5_000_000_000
+_STRING = re.compile(r"#[^\n]*+|([A-Za-z]{0,2})(\"\"\"|\'\'\'|\"|\')")
+_BODY = {
+    '"': re.compile(r'(?:[^"\\\n]++|\\[\s\S])*+'),
+    "'": re.compile(r"(?:[^'\\\n]++|\\[\s\S])*+"),
+    '"""': re.compile(r'(?:[^"\\]++|\\[\s\S]|"(?!""))*+'),
+    "'''": re.compile(r"(?:[^'\\]++|\\[\s\S]|'(?!''))*+"),
+}
 _CUTS = 6
 _BEHIND = re.compile(r"[ \t]*(elif|else|except|finally)\b")
 _QUOTE = re.compile(r"[\"']")
@@ -101,8 +110,8 @@ def parse(text: str) -> Parsed:
     """The tree of the text. Raises SourceError with the place of the first mistake, and nothing else."""
     if len(text) > MAX_CHARACTERS:
         raise SourceError(f"it is longer than {MAX_CHARACTERS} characters", line=1, column=1)
-    if text.count("{") > MAX_BRACES:
-        raise SourceError(f"it holds more than {MAX_BRACES} braces", line=1, column=1)
+    if text.count("{") > _FEW_BRACES:
+        _weigh(text)
     first: SourceError | None = None
     for frame in _frames(text):
         tree, error = _tree(text, frame)
@@ -110,6 +119,23 @@ def parse(text: str) -> Parsed:
             return Parsed(text, tree, frame.before.count("\n"), frame.pad)
         first = first or error
     return _without_tail(text, first or SourceError("no Python", line=1, column=1))
+
+
+def _weigh(text: str) -> None:
+    """Raises SourceError where the f-strings of the text would cost far more than its length."""
+    work = at = 0
+    while (opening := _STRING.search(text, at)) is not None:
+        at = opening.end()
+        if opening[2] is None:
+            continue
+        body = _BODY[opening[2]].match(text, at)
+        end = body.end() if body else at
+        if "f" in opening[1].lower():
+            work += text.count("{", at, end) * (end - at)
+        if work > _MAX_FIELD_WORK:
+            line = text.count("\n", 0, at) + 1
+            raise SourceError("its f-strings hold too many fields to be read", line=line, column=1)
+        at = end + len(opening[2])
 
 
 def _tree(text: str, frame: _Frame) -> tuple[ast.Module | None, SourceError | None]:

@@ -13,6 +13,7 @@ from bisect import bisect_left
 from agentops.pysource import calling, filling, joining
 from agentops.pysource.fstrings import fields
 from agentops.pysource.parse import Parsed, SourceError
+from agentops.pysource.reading import MOST_BINDINGS
 from agentops.pysource.scopes import LAST, Binding, Branch, FunctionNode, How, Scope, Scopes, dotted
 from agentops.pysource.texts import Frame, Literal, Part, Parts, Value, conditional
 
@@ -21,7 +22,6 @@ _DEPTH = 24
 _MAX_PARTS = 300_000
 _MAX_LOOKED = 200_000
 _FEW = 8
-_MOST = 32
 _MAX_CHARACTERS = 4_000_000
 
 _SAME_TEXT = frozenset((
@@ -83,7 +83,7 @@ class Reader:
         found = self.text(expr, frame)
         return self._counted((Value(expr, *self.parsed.span(expr), frame),)) if found is None else found
 
-    def bindings(self, name: str, frame: Frame, *, most: int = _MOST) -> tuple[Scope, list[Binding]] | None:
+    def bindings(self, name: str, frame: Frame, *, most: int = MOST_BINDINGS) -> tuple[Scope, list[Binding]] | None:
         """The scope that binds the name, and the last `most` of its bindings that come before the frame's place."""
         owner = frame.scope.owner(name)
         if owner is None and name.startswith("self."):

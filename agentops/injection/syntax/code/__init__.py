@@ -8,15 +8,19 @@ From there, downwards:
     find            walks the file: is an expression a prompt?      chat     messages that stand together
                                                                     options  options of a call, descriptions of tools
                     pairs    a system text and what is said with it, as only their places tell
+    gathered        one file: tree, values, messages, and the finds of all of these as they come in
     flows           is the model's answer run or stored? does a template's text come from outside?
     services        annotations of AI services (Java)               genaiscript  scripts of that kind (JavaScript)
-    messages        what is a message, and of which role
+    messages        what is a message, and of which role            speakers a program's own makers of messages
     emit            finds become templates, each text once          literals  texts become spans; second stages are read
     prompts, names  what a prompt looks like; words of libraries    context  what is around an expression
 
     values          what an expression makes: operators, strings    value    the result: fixed texts and values
-    chains, calls,  attributes and methods; functions and formats;  printf   verbs such as %s
-    lists, local    lists and joins; what a name stands for         known_calls, expression, origin, typed
+      chains        attributes and methods                          state    a chain on its way
+      calls         functions and formats                           printf   verbs such as %s
+      lists         lists and joins                                 known_calls, expression, origin, typed
+      local         what a name stands for
+      reading       what these four ask of `values`: whoever can read an expression
 
     collect         walks the file once for its names               declared, scope  parameters; the tables
     tree            brackets, items, entries                        lex, escapes, tokens

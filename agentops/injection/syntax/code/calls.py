@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from agentops.injection.kinds import Kind
 from agentops.injection.syntax.code import printf
-from agentops.injection.syntax.code.chains import State
 from agentops.injection.syntax.code.expression import is_written_text, only_return, passes
 from agentops.injection.syntax.code.known_calls import CONSTANT_CALLS, FORMATS, WRAPPERS, filter_of
-from agentops.injection.syntax.code.lists import glue
+from agentops.injection.syntax.code.lists import Lists, glue
+from agentops.injection.syntax.code.local import Locals
+from agentops.injection.syntax.code.reading import Reading
+from agentops.injection.syntax.code.state import State, begun
 from agentops.injection.syntax.code.tokens import Chunk, Node, cut
 from agentops.injection.syntax.code.tree import Nodes, fixed, inside
 from agentops.injection.syntax.code.value import Part, Ref, Value, filtered
 from agentops.injection.template import Assigned
-
-if TYPE_CHECKING:
-    from agentops.injection.syntax.code.values import Values
 
 _DEEPEST = 8
 _PROSE = 3  # words that no key or file name has
@@ -28,8 +26,8 @@ _BUILDERS = frozenset(("new StringBuilder", "new StringBuffer", "new ArrayList",
 class Calls:
     """Reads calls with one file's values."""
 
-    def __init__(self, values: Values) -> None:
-        self._values = values
+    def __init__(self, values: Reading, lists: Lists, local: Locals) -> None:
+        self._values, self._lists, self._locals = values, lists, local
         self._busy: set[int] = set()
         self._memo: dict[int, Value] = {}
 
@@ -93,7 +91,7 @@ class Calls:
     def _name_parts(self, value: Value, name: str) -> None:
         for part in value.parts:
             if isinstance(part, Chunk):
-                self._values.locals.named.setdefault(part.start, name)
+                self._locals.named.setdefault(part.start, name)
 
     def _given(self, ref: Ref, arguments: Mapping[str, Nodes]) -> Ref:
         """The value as the caller knows it, where it gives one value for the parameter."""
@@ -126,9 +124,9 @@ class Calls:
         listed, between = (args[0], glue(args[1])) if first else (args[1], glue(args[0]))
         if len(args) > 2 and not first:
             return self._values.joined(args[1:], between)
-        state, _ = self._values.chains.primary(listed)
+        state, _ = begun(self._values, listed)
         if state.elements is None and state.path and len(listed) == 1:
-            state = self._values.lists.local(state, listed)
+            state = self._lists.local(state, listed)
         if state.elements is not None:
             return self._values.joined(state.elements, between)
         return self._values.of(listed)

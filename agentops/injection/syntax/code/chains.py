@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
+from agentops.injection.syntax.code.calls import Calls
 from agentops.injection.syntax.code.expression import MOST_NAME, Head, name_of
 from agentops.injection.syntax.code.known_calls import CONSTANT_CALLS, FORMATS, JOINS, PASSING, WRAPPERS, filter_of
-from agentops.injection.syntax.code.tokens import Chunk, Node
+from agentops.injection.syntax.code.lists import Lists
+from agentops.injection.syntax.code.local import Locals
+from agentops.injection.syntax.code.reading import Reading
+from agentops.injection.syntax.code.state import State, begun
+from agentops.injection.syntax.code.tokens import Node
 from agentops.injection.syntax.code.tree import Nodes, fixed, inside, is_group, is_op
 from agentops.injection.syntax.code.value import Value, filtered
-
-if TYPE_CHECKING:
-    from agentops.injection.syntax.code.values import Values
-
-
-@dataclass(slots=True)
-class State:
-    """A chain on the way: either a value, or a path of names, or a list of expressions."""
-
-    value: Value | None = None
-    path: str = ""
-    elements: list[Nodes] | None = None
 
 
 class Chains:
     """Reads chains with one file's values."""
 
-    def __init__(self, values: Values) -> None:
-        self._values = values
+    def __init__(self, values: Reading, local: Locals) -> None:
+        self._values, self._locals = values, local
+        self._lists = Lists(values, local)
+        self._calls = Calls(values, self._lists, local)
 
     def of(self, nodes: Nodes) -> Value:
         """The value of a chain."""
-        state, at = self.primary(nodes)
+        state, at = begun(self._values, nodes)
         while at < len(nodes):
             node = nodes[at]
             if is_op(node, ".", "?.", "::", "!") and at + 1 < len(nodes) and nodes[at + 1].kind == "name":
@@ -42,7 +36,7 @@ class Chains:
                 word = fixed(node.kids[0]) if len(node.kids) == 1 else None
                 state.path = _longer(state.path, f".{word}" if word else "[]") if state.path else state.path
             elif is_group(node, "(") and state.path:
-                state = self._values.calls.of(state.path, node, Head(nodes, at + 1))
+                state = self._calls.of(state.path, node, Head(nodes, at + 1))
             elif node.kind == "str" and node.text == "`" and state.path:
                 state = State(value=self._values.string(node))  # dedent`...`
             elif is_group(node, "{") and state.elements is None and state.path in ("[]", ""):
@@ -50,39 +44,12 @@ class Chains:
             at += 1
         return self._finish(state, nodes)
 
-    def resolved(self, state: State, nodes: Nodes) -> Value:
-        """The state as a value; a path of names stands for what the file knows of it."""
-        return state.value or self._values.locals.resolved(state.path, nodes)
-
     def _finish(self, state: State, nodes: Nodes) -> Value:
         if state.value is not None:
             return state.value
         if state.elements is not None:
             return self._values.joined(state.elements)
-        return self._values.locals.resolved(state.path, nodes)
-
-    def primary(self, nodes: Nodes) -> tuple[State, int]:
-        """What a chain begins with, and how many nodes that is."""
-        first = nodes[0]
-        if first.kind == "str":
-            return State(value=self._values.string(first)), 1
-        if first.kind == "num":
-            return State(value=Value([Chunk(first.text, first.start, first.end, ((0, first.start),))])), 1
-        if is_group(first, "("):
-            if len(nodes) > 1 and nodes[1].kind in ("name", "str") and len(first.kids) == 1:
-                return self.primary(nodes[1:2])[0], 2  # a cast
-            return State(value=self._values.of(first.kids)), 1
-        if is_group(first, "["):
-            if not first.kids and len(nodes) > 2:  # a slice of Go: []string{...}
-                brace = next((i for i, n in enumerate(nodes) if is_group(n, "{")), None)
-                if brace is not None:
-                    return State(elements=list(inside(nodes[brace]))), brace + 1
-            return State(elements=list(inside(first))), 1
-        if first.text == "new" and len(nodes) > 1:
-            return State(path="new " + nodes[1].text), 2
-        if first.kind == "name":
-            return State(path=first.text), 1
-        return State(path=name_of(nodes)), len(nodes)
+        return self._locals.resolved(state.path, nodes)
 
     def _member(self, state: State, nodes: Nodes, at: int) -> tuple[State, int]:
         """The attribute or method behind the dot at `at`."""
@@ -107,9 +74,9 @@ class Chains:
         """A call of a method on what stands before it."""
         full = f"{state.path}.{name}"
         if state.path and (full in FORMATS or full in WRAPPERS or full in CONSTANT_CALLS):
-            return self._values.calls.of(full, arguments, nodes)
+            return self._calls.of(full, arguments, nodes)
         if name in JOINS:
-            return self._values.lists.method(state, name, arguments, nodes)
+            return self._lists.method(state, name, arguments, nodes)
         args = inside(arguments)
         if (found := self._changed(state, name, args, nodes)) is not None:
             return State(value=found)
@@ -119,24 +86,23 @@ class Chains:
             return state
         if (path := _accessed(state.path, name, args)) is not None:
             return replace(state, path=path)
-        return self._values.calls.of(full if state.path else name, arguments, nodes)
+        return self._calls.of(full if state.path else name, arguments, nodes)
 
     def _changed(self, state: State, name: str, args: list[list[Node]], nodes: Nodes) -> Value | None:
         """The text after a method that changes it, None for other methods."""
-        calls = self._values.calls
         if name in ("replace", "replaceAll", "replaceFirst") and len(args) >= 2:
-            value = self.resolved(state, nodes)
+            value = self._locals.of(state, nodes)
             mark = fixed(args[0][0])
-            return calls.replaced(value, mark, args[1]) if mark and value.says else value
-        if name in ("formatted", "format") and (state.value or self._values.locals.says(state.path, nodes)):
-            return calls.printed(self.resolved(state, nodes), args)
+            return self._calls.replaced(value, mark, args[1]) if mark and value.says else value
+        if name in ("formatted", "format") and (state.value or self._locals.says(state.path, nodes)):
+            return self._calls.printed(self._locals.of(state, nodes), args)
         if name in ("concat", "plus"):
             whole = Value()
-            self._values.extend(whole, self.resolved(state, nodes))
+            self._values.extend(whole, self._locals.of(state, nodes))
             self._values.extend(whole, self._values.joined(args))
             return whole
         if found := filter_of(name):
-            value = self.resolved(state, nodes)
+            value = self._locals.of(state, nodes)
             self._values.check(value)
             return filtered(value, found)
         return None

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from agentops.injection.syntax.code import names, prompts
 from agentops.injection.syntax.code.context import Context
 from agentops.injection.syntax.code.emit import Found
+from agentops.injection.syntax.code.gathered import Gathered
 from agentops.injection.syntax.code.messages import Spoken
 from agentops.injection.syntax.code.tokens import Node
 from agentops.injection.syntax.code.tree import Nodes, fixed, inside, is_group, is_op, key
 from agentops.injection.syntax.code.value import Value
-
-if TYPE_CHECKING:
-    from agentops.injection.syntax.code.find import Finder
-
 
 _TALK = frozenset((
     "messages", "message", "msgs", "history", "contents", "input", "prompt", "prompts", "conversation", "chat", "turns",
@@ -27,8 +23,8 @@ _TALK = frozenset((
 class Chat:
     """Looks at the groups and chains of one file."""
 
-    def __init__(self, finder: Finder) -> None:
-        self._finder = finder
+    def __init__(self, gathered: Gathered) -> None:
+        self._gathered = gathered
 
     def group(self, group: Node, context: Context, before: Nodes) -> None:
         """Messages that stand in one list, object or call."""
@@ -40,15 +36,15 @@ class Chat:
             return
         call = context.called
         if call in ("push", "append", "add") and group.text == "(" and len(listed) <= 2:
-            spoken = self._finder.messages.within(listed[-1:])
+            spoken = self._gathered.messages.within(listed[-1:])
             rank = 3
         else:
-            spoken = self._finder.messages.within(listed)
+            spoken = self._gathered.messages.within(listed)
             rank = 1
         if any(s.value.says or (s.role is not None and s.value.refs and not _is_spread(s, context)) for s in spoken):
             notation = "template" if call in names.TEMPLATE_CALLS or "MessagesPromptTemplate" in call else ""
             kept = [replace(s, notation=self._formatted(listed) or s.notation or notation) for s in spoken]
-            self._finder.add(Found(kept, group.start, context.name, rank))
+            self._gathered.add(Found(kept, group.start, context.name, rank))
 
     def _fills(self, call: str, group: Node, listed: list[list[Node]]) -> None:
         """What a call gives to a template's variables: `invoke({topic: x})`, `param("topic", x)`, `Map.of(...)`."""
@@ -60,18 +56,18 @@ class Chat:
             pairs = [(fixed(a[0]) if len(a) == 1 else None, b) for a, b in zip(listed[::2], listed[1::2], strict=False)]
         for name, nodes in pairs:
             if name and nodes:
-                self._finder.fills.setdefault(name, nodes)
+                self._gathered.fills.setdefault(name, nodes)
 
     def _builder(self, listed: list[list[Node]], group: Node, context: Context) -> None:
         """`prompt { system("...") user("...") }` of Kotlin: statements that are messages."""
-        if self._finder.dialect.name != "kotlin":
+        if self._gathered.dialect.name != "kotlin":
             return
         calls = [
             i for i in listed if len(i) == 2 and i[0].text in names.ROLE_CALLS and is_group(i[1], "(") and i[1].kids
         ]
         spoken = [self._lambda(names.ROLE_CALLS[i[0].text], i[1]) for i in calls]
         if any(s.value.says for s in spoken):
-            self._finder.add(Found(spoken, group.start, context.name, 0))
+            self._gathered.add(Found(spoken, group.start, context.name, 0))
 
     def _formatted(self, listed: Sequence[Nodes]) -> str:
         """The notation that eino's FromMessages is told first."""
@@ -97,18 +93,18 @@ class Chat:
             spoken.append(self._lambda(role, nodes[at + 1]))
         spoken = [s for s in spoken if s.value.parts]
         if any(s.value.says for s in spoken):
-            self._finder.add(Found(spoken, nodes[0].start, context.function or context.name, 1))
+            self._gathered.add(Found(spoken, nodes[0].start, context.function or context.name, 1))
 
     def _lambda(self, role: str, arguments: Node) -> Spoken:
         kids = arguments.kids
         arrow = next((i for i, n in enumerate(kids) if is_op(n, "->", "=>")), None)
         if arrow is None:
             args = inside(arguments)
-            notation = "template" if self._finder.dialect.name == "java" else ""
-            return Spoken(role, self._finder.messages.text_of(args[0]) if args else Value(), notation)
+            notation = "template" if self._gathered.dialect.name == "java" else ""
+            return Spoken(role, self._gathered.messages.text_of(args[0]) if args else Value(), notation)
         for at in range(arrow, len(kids) - 1):
             if kids[at].text == "text" and is_group(kids[at + 1], "(") and kids[at + 1].kids:
-                return Spoken(role, self._finder.values.of(inside(kids[at + 1])[0]), "template")
+                return Spoken(role, self._gathered.values.of(inside(kids[at + 1])[0]), "template")
         return Spoken(role, Value())
 
 

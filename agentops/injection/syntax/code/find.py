@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentops.injection.source import Source
 from agentops.injection.syntax.code import names, prompts
 from agentops.injection.syntax.code.chat import Chat
-from agentops.injection.syntax.code.collect import Collector
 from agentops.injection.syntax.code.context import Context
-from agentops.injection.syntax.code.emit import MAX_PROMPTS, Emitter, Found
-from agentops.injection.syntax.code.lex import Lexer
-from agentops.injection.syntax.code.messages import Messages, Spoken
+from agentops.injection.syntax.code.emit import Found
+from agentops.injection.syntax.code.gathered import Gathered, head
+from agentops.injection.syntax.code.messages import Spoken
 from agentops.injection.syntax.code.options import Options
 from agentops.injection.syntax.code.pairs import Pairs
-from agentops.injection.syntax.code.tokens import Chunk, Dialect, Node
+from agentops.injection.syntax.code.tokens import Chunk, Node
 from agentops.injection.syntax.code.tree import (
     MAX_DEPTH,
     Nodes,
     assignment,
-    build,
     dotted,
     is_group,
     is_op,
@@ -27,56 +24,24 @@ from agentops.injection.syntax.code.tree import (
     key,
 )  # fmt: skip
 from agentops.injection.syntax.code.value import Value
-from agentops.injection.syntax.code.values import Values
-from agentops.injection.template import Template, TemplateError, TemplateKind
-from agentops.model.finding import Location
-
-_HEAD = 20_000
+from agentops.injection.template import TemplateKind
 
 
 class Finder:
-    """Finds the prompts of one file. Language modules add finds of their own before `templates`."""
+    """Looks through one file, and adds what it finds to what has been gathered."""
 
-    def __init__(self, source: Source, dialect: Dialect, *, verbs: bool, dollars: bool) -> None:
-        self.source, self.dialect = source, dialect
-        self.verbs, self.dollars = verbs, dollars
-        self.tree = build(Lexer(source, dialect).run())
-        collector = Collector(source.text, types_first=dialect.name == "java")
-        scope = collector.run(self.tree)
-        if dialect.name == "go":
-            collector.go_range(self.tree)
-        self.values = Values(source, scope)
-        self.messages = Messages(source, self.values)
-        self.found: list[Found] = []
-        self.fills: dict[str, Nodes] = {}
+    def __init__(self, gathered: Gathered) -> None:
+        self._gathered = gathered
+        self._values = gathered.values
         self._covered: set[int] = set()
-        self.pairs = Pairs(self)
-        self._chat, self._options = Chat(self), Options(self)
-
-    def templates(self) -> tuple[Template, ...]:
-        """The templates of what has been found."""
-        emitter = Emitter(self.source, self.dialect, self.fills, verbs=self.verbs, dollars=self.dollars)
-        return emitter.templates(self.found)
-
-    def add(self, one: Found) -> None:
-        """Keep a find. Raises TemplateError for far too many."""
-        if len(self.found) >= MAX_PROMPTS:
-            line, column = self.source.lines.place(one.at)
-            raise TemplateError(
-                Location(self.source.path, line, column), f"more than {MAX_PROMPTS} texts that may be prompts",
-                hint="add the file to prompts.exclude if it is generated or a list of data",
-            )  # fmt: skip
-        self.found.append(one)
+        self._pairs = Pairs(gathered)
+        self._chat, self._options = Chat(gathered), Options(gathered, self._pairs)
 
     def walk(self) -> None:
         """Look at the whole file."""
-        self._walk(self.tree, Context(), lines=True, depth=0)
-        self.pairs.block(Node("group", "{", 0, len(self.source.text), kids=self.tree), Context())
-        self.pairs.rest()
-
-    def head(self, nodes: Nodes) -> str:
-        """How the text of an expression begins, with a word for each value."""
-        return _head(self.values.of(nodes))
+        self._walk(self._gathered.tree, Context(), lines=True, depth=0)
+        self._pairs.block(Node("group", "{", 0, len(self._gathered.source.text), kids=self._gathered.tree), Context())
+        self._pairs.rest()
 
     def _walk(self, nodes: Nodes, around: Context, *, lines: bool, depth: int) -> None:
         if depth > MAX_DEPTH:
@@ -103,11 +68,11 @@ class Finder:
                 target = [n.text for n in item[:colon] if n.kind == "name"]
             if found[1] == ":=":
                 target = target[:1]
-            elif self.dialect.name == "go" and item[0].text in ("var", "const") and len(target) > 1:
+            elif self._gathered.dialect.name == "go" and item[0].text in ("var", "const") and len(target) > 1:
                 target = target[1:2]
             context = replace(around, names=(target[-1], *around.names)[:5] if target else around.names, call="")
             expression = item[found[0] + 1 :]
-            self.pairs.assigned(target, expression, context)
+            self._pairs.assigned(target, expression, context)
         elif item[0].text == "return":
             context = replace(around, names=(around.function, *around.names)[:5])
             expression = item[1:]
@@ -120,9 +85,9 @@ class Finder:
 
     def _grown(self, nodes: Nodes, context: Context) -> None:
         """A text that is put together piece by piece: the local that is added to, as it is in the end."""
-        one = self.values.scope.defined_by(context.name, nodes)
-        if one is not None and self.values.scope.changes(one, one.end):
-            self._text(self.values.locals.defined(one, one.end), nodes, context, inlined=True)
+        one = self._values.scope.defined_by(context.name, nodes)
+        if one is not None and self._values.scope.changes(one, one.end):
+            self._text(self._values.locals.defined(one, one.end), nodes, context, inlined=True)
 
     def _expression(self, nodes: Nodes, context: Context, depth: int) -> None:
         if any(n.kind == "str" for n in nodes) or any(n.kind == "group" for n in nodes):
@@ -137,14 +102,14 @@ class Finder:
                 if path and path not in names.KEYWORDS:
                     new = "new " if begin and nodes[begin - 1].text == "new" else ""
                     inner = replace(context, call=new + path)
-                    self.pairs.call(path, node, context)
+                    self._pairs.call(path, node, context)
             elif node.text == "{":
                 arrow = at and is_op(nodes[at - 1], "=>", "->")
                 function = (context.name if arrow else "") or context.function
                 body = at and (arrow or is_group(nodes[at - 1], "("))
                 inner = replace(context, call="" if body else context.call, function=function)
                 if body:
-                    self.pairs.block(node, inner)
+                    self._pairs.block(node, inner)
                 self._options.of(node, inner)
             self._chat.group(node, inner, nodes[max(at - 8, 0) : at])
             self._walk(node.kids, inner, lines=node.text == "{", depth=depth + 1)
@@ -155,7 +120,7 @@ class Finder:
             return
         if not _may_be_text(nodes):
             return
-        value = self.values.of(nodes)
+        value = self._values.of(nodes)
         inlined = any(isinstance(p, Chunk) and not nodes[0].start <= p.start <= nodes[-1].end for p in value.parts)
         self._text(value, nodes, context, inlined=inlined)
 
@@ -165,9 +130,9 @@ class Finder:
         # The last call's own name says something too: `renderPrompt("...")`.
         call = context.called
         called = [*context.names, call] if call else [*context.names]
-        known = [n for p in value.parts if isinstance(p, Chunk) and (n := self.values.locals.named.get(p.start))][:3]
+        known = [n for p in value.parts if isinstance(p, Chunk) and (n := self._values.locals.named.get(p.start))][:3]
         called = [*(n for n in known if prompts.is_strong(n)), *called, *known]
-        text = _head(value)
+        text = head(value)
         if call in names.TOOL_CALLS and self._tool(nodes, value, context, text):
             return
         told = (call in names.TEXT_CALLS or context.call in names.TEXT_CALLS) and (len(text.split()) > 2 or "{" in text)
@@ -181,11 +146,11 @@ class Finder:
             self._covered |= starts
         role = prompts.role_of_name(called)
         spoken = Spoken(role, value, "template" if told else "")
-        self.add(Found([spoken], nodes[0].start, context.name, rank if not told else 3))
+        self._gathered.add(Found([spoken], nodes[0].start, context.name, rank if not told else 3))
 
     def _tool(self, nodes: Nodes, value: Value, context: Context, text: str) -> bool:
         if len(text.split()) >= 4:
-            self.add(Found([Spoken(None, value)], nodes[0].start, context.call, 2, TemplateKind.TOOL))
+            self._gathered.add(Found([Spoken(None, value)], nodes[0].start, context.call, 2, TemplateKind.TOOL))
         return True
 
 
@@ -216,15 +181,3 @@ def _may_be_text(nodes: Nodes) -> bool:
     if any(n.kind == "name" and n.text in _MAKES_TEXT for n in nodes):
         return True
     return len(nodes) <= 3 and is_group(nodes[-1], "(") and bool(nodes[-1].kids)
-
-
-def _head(value: Value) -> str:
-    """The beginning of the text, with a word for each value: enough to tell what it is."""
-    text: list[str] = []
-    size = 0
-    for part in value.parts:
-        text.append(part.text[:_HEAD] if isinstance(part, Chunk) else " x ")
-        size += len(text[-1])
-        if size > _HEAD:
-            break
-    return "".join(text)

@@ -7,19 +7,16 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from agentops.injection.kinds import Kind
 from agentops.injection.syntax.code import names, prompts
 from agentops.injection.syntax.code.emit import Found
+from agentops.injection.syntax.code.gathered import Gathered
 from agentops.injection.syntax.code.messages import Spoken
 from agentops.injection.syntax.code.tokens import Embedded, Node
 from agentops.injection.syntax.code.tree import MAX_DEPTH, Nodes, dotted, inside, is_group, is_op
 from agentops.injection.template import Note, NoteKind
 from agentops.model.finding import Location
-
-if TYPE_CHECKING:
-    from agentops.injection.syntax.code.find import Finder
 
 _ASKS = re.compile(
     r"\b(?:generate(?:Text|Object|Content)|streamText|runPrompt|CreateChatCompletion|GenerateFromSinglePrompt)\b"
@@ -62,14 +59,14 @@ class _Call:
 class Flows:
     """Looks at the calls of one file, and gives its notes to the finds of the same function."""
 
-    def __init__(self, finder: Finder) -> None:
-        self._finder = finder
+    def __init__(self, gathered: Gathered) -> None:
+        self._gathered = gathered
         self._functions: list[tuple[int, int]] = []
         self._calls: list[_Call] = []
 
     def run(self) -> None:
         """Add the notes, and a find for each template whose text comes from outside."""
-        self._walk(self._finder.tree, 0, 0)
+        self._walk(self._gathered.tree, 0, 0)
         self._functions.sort()
         self._templates()
         answers = self._answers()
@@ -106,14 +103,14 @@ class Flows:
                 yield call, NoteKind.OUTPUT_STORED
 
     def _before(self, call: _Call, word: str) -> bool:
-        return word in self._finder.source.text[max(call.at - 40, 0) : call.at]
+        return word in self._gathered.source.text[max(call.at - 40, 0) : call.at]
 
     def _answers(self) -> set[tuple[int, str]]:
         """The names that hold what a model answered or are made of it, each with the function it is set in."""
         found: set[tuple[int, str]] = set()
-        for one in sorted(self._finder.values.scope.all(), key=lambda d: d.at):
+        for one in sorted(self._gathered.values.scope.all(), key=lambda d: d.at):
             function = self._function(one.at)
-            asked = _ASKS.search(self._finder.values.written(one.nodes)[:200]) is not None
+            asked = _ASKS.search(self._gathered.values.written(one.nodes)[:200]) is not None
             if asked or any((function, n) in found for n in _names(one.nodes)):
                 found.add((function, one.name))
         return found
@@ -126,33 +123,33 @@ class Flows:
 
     def _note(self, kind: NoteKind, call: _Call, name: str) -> None:
         note = self._noted(kind, call, name)
-        own = [f for f in self._finder.found if self._function(f.at) == call.function]
-        for one in own or self._finder.found:
+        own = [f for f in self._gathered.found if self._function(f.at) == call.function]
+        for one in own or self._gathered.found:
             if len(one.notes) < _MOST_NOTES:
                 one.notes.append(note)
 
     def _noted(self, kind: NoteKind, call: _Call, name: str) -> Note:
-        line, column = self._finder.source.lines.place(call.at)
+        line, column = self._gathered.source.lines.place(call.at)
         said = f"{call.path[:60]}({name[:60]})"
-        return Note(kind, said, Location(self._finder.source.path, line, column), name)
+        return Note(kind, said, Location(self._gathered.source.path, line, column), name)
 
     def _templates(self) -> None:
         """`Handlebars.compile(req.body.prompt)`: the whole text of the template is a value from outside."""
-        prompted = bool(self._finder.found)
+        prompted = bool(self._gathered.found)
         for call in self._calls:
             if not _COMPILES.search(call.path) or not call.arguments.kids:
                 continue
             go = call.path.endswith("Parse")
-            if go and not _GO_ENGINE.search(self._finder.source.text[max(call.at - 200, 0) : call.at]):
+            if go and not _GO_ENGINE.search(self._gathered.source.text[max(call.at - 200, 0) : call.at]):
                 continue
-            value = self._finder.values.of(inside(call.arguments)[0])
+            value = self._gathered.values.of(inside(call.arguments)[0])
             refs = value.refs
             if len(refs) != 1 or value.says or refs[0].assigned is None or not refs[0].assigned.kind.untrusted:
                 continue
             if refs[0].assigned.kind is Kind.MODEL or not (prompted or prompts.is_strong(refs[0].name)):
                 continue
             note = self._noted(NoteKind.USER_TEMPLATE, call, refs[0].name)
-            self._finder.add(Found([Spoken(None, value)], call.at, refs[0].name, 2, notes=[note], whole=True))
+            self._gathered.add(Found([Spoken(None, value)], call.at, refs[0].name, 2, notes=[note], whole=True))
 
 
 def _is_body(nodes: Nodes, at: int) -> bool:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from agentops.injection.syntax.code.chains import State
 from agentops.injection.syntax.code.expression import returned, stripped
+from agentops.injection.syntax.code.local import Locals
+from agentops.injection.syntax.code.reading import Reading
 from agentops.injection.syntax.code.scope import Binding
+from agentops.injection.syntax.code.state import State
 from agentops.injection.syntax.code.tokens import Chunk, Node
 from agentops.injection.syntax.code.tree import Nodes, fixed, inside, is_group, is_op
 from agentops.injection.syntax.code.value import Value, looped
-
-if TYPE_CHECKING:
-    from agentops.injection.syntax.code.values import Values
 
 
 class Lists:
     """Reads lists with one file's values."""
 
-    def __init__(self, values: Values) -> None:
-        self._values = values
+    def __init__(self, values: Reading, local: Locals) -> None:
+        self._values, self._locals = values, local
 
     def method(self, state: State, name: str, arguments: Node, nodes: Nodes) -> State:
         """A call of join, map and their like on what stands before it."""
@@ -32,7 +29,7 @@ class Lists:
             between = glue(args[0]) if args else None
             if state.elements is not None:
                 return State(value=self._values.joined(state.elements, between))
-            value = self._values.chains.resolved(state, nodes)
+            value = self._locals.of(state, nodes)
             return State(value=value if value.parts else self._values.opaque(nodes))
         if name in ("map", "flatMap", "mapIndexed") and args:
             if state.elements and not any(is_op(e[0], "...") for e in state.elements):
@@ -42,7 +39,7 @@ class Lists:
 
     def local(self, state: State, nodes: Nodes) -> State:
         """A local list with what is pushed into it, if the path is the name of one."""
-        scope, names = self._values.scope, self._values.locals
+        scope, names = self._values.scope, self._locals
         definition = scope.definition(state.path, nodes[0].start)
         if definition is None or names.is_busy(definition):
             return state

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from agentops.injection.notations import guess, scan
+from agentops.injection.notations.code import Code
 from agentops.injection.source import Source
 from agentops.injection.syntax.code import printf
 from agentops.injection.syntax.code.tokens import Chunk, cut
@@ -17,6 +20,9 @@ _DOUBLE = re.compile(r"\{\{[-#/^&>!{]?\s{0,20}[\w.$]|\{%-?\s{0,20}\w")
 _GO = re.compile(r"\{\{-?\s{0,20}(?:\.|\$|if |range |with |end\b|template |block |define |else\b|/\*)")
 _SINGLE = re.compile(r"(?<![\w$\\{])\{([A-Za-z_]\w{0,80}(?:\.\w{1,80}){0,5})\}(?!\})")
 _DOLLAR = re.compile(r"(?<![\w$\\])\$([a-z][A-Za-z0-9_]{1,80})(?![\w(])")
+# `${name}` in fixed text: a sign that was escaped, or a string without backticks. Whoever replaces it fills it.
+_BRACED = re.compile(r"(?<![$\\])\$\{[ \t]{0,4}([A-Za-z_]\w{0,80}(?:\??\.[A-Za-z_]\w{0,80}){0,8})[ \t]{0,4}\}")
+_INLINE_CODE = re.compile(r"(?<!`)`(?!`)[^`\n]{1,400}`(?!`)")
 _NO_HOLE = frozenset(("ref", "schema", "defs", "id", "comment", "anchor", "vocab", "regex", "exists", "match", "group"))
 _POSITION = re.compile(r"(?<![\w$\\{])\{(\d{1,2})\}(?!\})")
 
@@ -72,7 +78,7 @@ def read(source: Source, value: Value, *, notation: str = "", verbs: bool = Fals
                 line, column = source.lines.place(one.start)
                 spans.append(Text(one.text, line, column, one.start))
                 continue
-            used = stage
+            used = "dollar" if stage == "braced" else stage
             spans.append(one)
             if first_stage and stage not in ("printf",):
                 said = f"{one.written} is filled by a later stage than the values around it"
@@ -91,11 +97,32 @@ def _stage(text: str, value: Value, *, verbs: bool, dollars: bool) -> str:
         return "go-template"
     if _DOUBLE.search(text):
         return "guess"
+    if dollars and _has_braced(text):
+        return "braced"
     if verbs and "printf" not in value.formatted and printf.has_verbs(text):
         return "printf"
     if value.refs:
         return ""
     return "dollar" if dollars and _DOLLAR.search(text) and not _SINGLE.search(text) else "single"
+
+
+def _has_braced(text: str) -> bool:
+    """Whether a `${name}` stands in the text that is filled later, and no code that is shown."""
+    return "${" in text and any(True for _ in _braced(text))
+
+
+def _braced(text: str) -> Iterator[re.Match[str]]:
+    code = Code(text)
+    inline = [m.span() for m in _INLINE_CODE.finditer(text)]
+    starts = [start for start, _ in inline]
+    for found in _BRACED.finditer(text):
+        start, end = found.span()
+        number = bisect_right(starts, start) - 1
+        within = number >= 0 and end < inline[number][1]
+        if within and inline[number] != (start - 1, end + 1):
+            continue  # `Hello ${name}` in a text about code
+        if not code.fenced(start) or code.alone(start, end):
+            yield found
 
 
 def _hole(source: Source, ref: Ref) -> Hole:
@@ -123,6 +150,8 @@ def _second(source: Source, chunk: Chunk, stage: str, *, told: bool) -> list[Chu
         return _matched(source, chunk, _POSITION)
     if stage == "dollar":
         return _matched(source, chunk, _DOLLAR)
+    if stage == "braced":
+        return _holes(source, chunk, _braced(chunk.text))
     part = source.part(chunk.text)
     try:
         spans = scan(guess.notation(part) if stage == "guess" else stage, part)
@@ -152,19 +181,30 @@ def _verb(source: Source, verb: printf.Verb) -> Hole:
 
 
 def _matched(source: Source, chunk: Chunk, pattern: re.Pattern[str]) -> list[Chunk | Hole]:
+    every = pattern.finditer(chunk.text)
+    return _holes(source, chunk, (m for m in every if pattern is not _DOLLAR or m[1] not in _NO_HOLE))
+
+
+def _holes(source: Source, chunk: Chunk, every: Iterable[re.Match[str]]) -> list[Chunk | Hole]:
+    """The fixed text with a hole for each match, called what its first group holds."""
     out: list[Chunk | Hole] = []
     at = 0
-    for found in pattern.finditer(chunk.text):
-        if pattern is _DOLLAR and found[1] in _NO_HOLE:
-            continue
+    for found in every:
         if len(out) > 2 * MAX_HOLES + 2:
             break
         if found.start() > at:
             out.append(cut(chunk, at, found.start()))
         place = chunk.place(found.start())
         line, column = source.lines.place(place)
-        out.append(Hole(found[1], source.path, line, column, place, written=found[0]))
+        out.append(Hole(found[1].replace("?.", "."), source.path, line, column, place,
+                        written=_written(source, chunk, found)))  # fmt: skip
         at = found.end()
     if at < len(chunk.text):
         out.append(cut(chunk, at, len(chunk.text)))
     return out
+
+
+def _written(source: Source, chunk: Chunk, found: re.Match[str]) -> str:
+    """The hole as it stands in the file, where a sign of it may be escaped."""
+    written = source.text[chunk.place(found.start()) : chunk.place(found.end())][: 2 * len(found[0])]
+    return written if written.replace("\\", "") == found[0] else found[0]

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from agentops.injection.syntax.code.expression import name_of, stripped
+from agentops.injection.syntax.code.reading import Reading
 from agentops.injection.syntax.code.scope import Binding, Definition
+from agentops.injection.syntax.code.state import State
 from agentops.injection.syntax.code.tokens import Chunk
 from agentops.injection.syntax.code.tree import Nodes
 from agentops.injection.syntax.code.value import Value, conditional, looped
-
-if TYPE_CHECKING:
-    from agentops.injection.syntax.code.values import Values
 
 _NOTHING = frozenset(("nil", "null", "undefined", "None", "true", "false", ""))
 _OWNERS = frozenset(("this", "self", "s", "c"))
@@ -24,7 +22,7 @@ _DEEPEST = 16
 class Locals:
     """Resolves names with one file's values. `named` tells by the place of a text the name it was defined under."""
 
-    def __init__(self, values: Values) -> None:
+    def __init__(self, values: Reading) -> None:
         self._values = values
         self.named: dict[int, str] = {}
         self._busy: set[int] = set()
@@ -33,6 +31,10 @@ class Locals:
     def is_busy(self, definition: Definition) -> bool:
         """Whether the definition is being read: it refers to itself."""
         return id(definition) in self._busy
+
+    def of(self, state: State, nodes: Nodes) -> Value:
+        """The state as a value; a path of names stands for what the file knows of it."""
+        return state.value or self.resolved(state.path, nodes)
 
     def says(self, path: str, nodes: Nodes) -> bool:
         """Whether the path is the name of a local text."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agentops.injection.source import Source
-from agentops.injection.syntax.code import prompts
+from agentops.injection.syntax.code import prompts, speakers
 from agentops.injection.syntax.code.tokens import Chunk, Node
 from agentops.injection.syntax.code.tree import Nodes, dotted, entries, fixed, inside, is_group, is_op
 from agentops.injection.syntax.code.value import Value
@@ -17,12 +17,14 @@ from agentops.model.finding import Location
 
 @dataclass(slots=True)
 class Spoken:
-    """A message: its role, its text, and the notation that its call tells ("" for none)."""
+    """A message: its role, its text, and the notation that its call tells ("" for none). `guessed`: nothing but the
+    name of a function says that it is one."""
 
     role: str | None
     value: Value
     notation: str = ""
     note: Note | None = None
+    guessed: bool = False
 
 
 _CLASSES: dict[str, str] = {
@@ -61,7 +63,10 @@ class Messages:
         found: list[Spoken] = []
         for item in item_list[:_MOST]:
             found += self.of(item)
-        return found
+        alone = len(found) == 1 and not found[0].value.refs  # `show(userMessage("Saved"))`
+        if any(s.value.says for s in found) and not alone:
+            return found
+        return [s for s in found if not s.guessed]
 
     def of(self, item: Nodes) -> list[Spoken]:
         """The messages that the expression stands for; none for another expression."""
@@ -207,12 +212,23 @@ class Messages:
             return [Spoken(prompts.role_of(args[0][-1].text), self.values.of(args[1]))]
         if last == "NewContentFromText" and len(args) > 1:
             return [Spoken(prompts.role_of(args[1][-1].text), self.values.of(args[0]))]
+        if (helped := self._helped(path, args)) is not None:
+            return [helped]
         if last in ("of", "asList", "listOf", "append", "concat"):
             return self.within(args)
         if spread and last in ("map", "slice", "filter", "flatMap"):
             base = self.values.of(item[: next((i for i, n in enumerate(item) if n.text == last), 1) - 1])
             return self._history(base)
         return []
+
+    def _helped(self, path: str, args: list[list[Node]]) -> Spoken | None:
+        """What a function of the program's own makes, by the role in its name or among its arguments."""
+        if args and (role := speakers.role_of_helper(path)) and not _is_type(args[0]):
+            return Spoken(role, self.text_of(args[0]), guessed=True)
+        word = fixed(args[0][0]) if len(args) > 1 and len(args[0]) == 1 and speakers.takes_role(path) else None
+        if word is not None and (role := prompts.role_of(word)) and " " not in word:
+            return Spoken(role, self.text_of(args[1]), guessed=True)
+        return None
 
     def _history(self, value: Value) -> list[Spoken]:
         refs = value.refs

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from agentops.injection.syntax.code import names, prompts
 from agentops.injection.syntax.code.context import Context
 from agentops.injection.syntax.code.emit import Found
+from agentops.injection.syntax.code.gathered import Gathered
 from agentops.injection.syntax.code.messages import Spoken
+from agentops.injection.syntax.code.pairs import Pairs
 from agentops.injection.syntax.code.tokens import Node
 from agentops.injection.syntax.code.tree import entries, fixed, inside
 from agentops.injection.template import TemplateKind
-
-if TYPE_CHECKING:
-    from agentops.injection.syntax.code.find import Finder
 
 
 class Options:
     """Looks at the objects of one file."""
 
-    def __init__(self, finder: Finder) -> None:
-        self._finder = finder
+    def __init__(self, gathered: Gathered, pairs: Pairs) -> None:
+        self._gathered, self._pairs = gathered, pairs
 
     def of(self, group: Node, context: Context) -> None:
         """The options of a model's call: its system text, its messages and its prompt are one template."""
@@ -43,20 +41,20 @@ class Options:
             known = self._speaks(system[0], told=bool(listed or users))
         if not known or not (system or listed or users):
             return
-        spoken = [Spoken("system", self._finder.messages.text_of(n)) for _, n in system if not _is_constant_key(n)]
+        spoken = [Spoken("system", self._gathered.messages.text_of(n)) for _, n in system if not _is_constant_key(n)]
         rest = self._asked(found, listed, users, group)
         if call == "getGenerativeModel" and spoken and spoken[0].value.says and not rest:
-            self._finder.pairs.given(context.name, Found(spoken, group.start, context.name or call, 0))
+            self._pairs.given(context.name, Found(spoken, group.start, context.name or call, 0))
             return
         if not spoken and rest and (session := self._session(context, group.start)) is not None:
             spoken = [session]
         spoken = [s for s in (*spoken, *rest) if s.value.parts]
         if any(s.value.says for s in spoken):
-            self._finder.add(Found(spoken, group.start, context.name or call, 0))
+            self._gathered.add(Found(spoken, group.start, context.name or call, 0))
 
     def _asked(self, found: dict[str, list[Node]], listed: list[str], users: list[str], group: Node) -> list[Spoken]:
         """What is said beside the system text: messages, else a text, else a list of which nothing is known."""
-        read = self._finder.messages
+        read = self._gathered.messages
         rest: list[Spoken] = []
         for name in listed:
             rest += read.within([found[name]])
@@ -79,14 +77,14 @@ class Options:
         """The system text of the model that the call is made on."""
         if not context.called.startswith(("generateContent", "sendMessage")):
             return None
-        return self._finder.pairs.session(context.call, at)
+        return self._pairs.session(context.call, at)
 
     def _speaks(self, system: tuple[str, list[Node]], *, told: bool) -> bool:
         """Whether a system text says by itself that a model gets the object: by its key, or by its orders."""
         key, nodes = system
         if not told or _is_constant_key(nodes):
             return False
-        return len(prompts.words(key)) > 1 or prompts.tells_a_model(self._finder.head(nodes))
+        return len(prompts.words(key)) > 1 or prompts.tells_a_model(self._gathered.head(nodes))
 
     def _described(self, found: dict[str, list[Node]], context: Context) -> bool:
         """A tool's description: `{ name, description, inputSchema }`."""
@@ -94,11 +92,11 @@ class Options:
         call = context.called
         if not text or not (any(k in found for k in names.SCHEMA_KEYS) or call in names.TOOL_CALLS):
             return False
-        value = self._finder.values.of(text)
+        value = self._gathered.values.of(text)
         if value.says and value.words >= 4:
             name = fixed(found["name"][0]) if found.get("name") else None
             spoken = Spoken(None, value)
-            self._finder.add(Found([spoken], text[0].start, name or context.name, 0, TemplateKind.TOOL))
+            self._gathered.add(Found([spoken], text[0].start, name or context.name, 0, TemplateKind.TOOL))
         return True
 
 

@@ -4,20 +4,17 @@ call (`ask(SYSTEM, text)`), a model that was given its system text before, and n
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from agentops.injection.syntax.code import names, prompts
 from agentops.injection.syntax.code.context import Context
 from agentops.injection.syntax.code.emit import Found
 from agentops.injection.syntax.code.expression import is_written_text, stripped
+from agentops.injection.syntax.code.gathered import Gathered
 from agentops.injection.syntax.code.known_calls import CONSTANT_CALLS, FORMATS, WRAPPERS
 from agentops.injection.syntax.code.messages import Spoken
 from agentops.injection.syntax.code.tokens import Node
 from agentops.injection.syntax.code.tree import Nodes, assignment, entries, inside, is_group, is_op
 from agentops.injection.syntax.code.value import Value
-
-if TYPE_CHECKING:
-    from agentops.injection.syntax.code.find import Finder
 
 _MOST_ARGUMENTS = 8
 _MOST_STATEMENTS = 400
@@ -55,8 +52,8 @@ _NO_TEXT = frozenset(("ctx", "context", "model", "options", "config", "opts", "c
 class Pairs:
     """Looks at the calls and blocks of one file."""
 
-    def __init__(self, finder: Finder) -> None:
-        self._finder = finder
+    def __init__(self, gathered: Gathered) -> None:
+        self._gathered = gathered
         self._systems: dict[str, Spoken] = {}
         self._waiting: dict[str, Found] = {}
 
@@ -66,17 +63,17 @@ class Pairs:
             self._systems[name] = found.messages[0]
             self._waiting.setdefault(name, found)
         else:
-            self._finder.add(found)
+            self._gathered.add(found)
 
     def rest(self) -> None:
         """Keep the system texts of models that nothing in the file asks."""
         for found in self._waiting.values():
-            self._finder.add(found)
+            self._gathered.add(found)
         self._waiting.clear()
 
     def session(self, path: str, at: int) -> Spoken | None:
         """The system text of the model that a method is called on; where the file has one model only, that one's."""
-        scope = self._finder.values.scope
+        scope = self._gathered.values.scope
         owners = [p for p in path.split(".")[:-1] if p not in ("this", "self", "await")]
         for owner in reversed(owners[-3:]):
             seen = owner
@@ -99,9 +96,9 @@ class Pairs:
         if len(target) < 2 or target[-1] not in ("SystemInstruction", "systemInstruction"):
             return
         group = next((n for n in reversed(nodes) if n.kind == "group" and n.kids), None)
-        value = self._finder.messages.text_of(nodes)
+        value = self._gathered.messages.text_of(nodes)
         if group is not None and not value.says:
-            value = self._finder.messages.text_of(inside(group)[-1])
+            value = self._gathered.messages.text_of(inside(group)[-1])
         if value.says:
             self.given(target[0], Found([Spoken("system", value)], nodes[0].start, context.function or target[0], 0))
 
@@ -125,13 +122,13 @@ class Pairs:
         if system is not None:
             said = self._said([a for a in args if a is not system], known=asks or not _ASKING.isdisjoint(told))
             if said is not None:
-                spoken = [Spoken("system", self._finder.values.of(system)), Spoken("user", said)]
-                self._finder.add(Found(spoken, system[0].start, context.function or context.name or last, 1))
+                spoken = [Spoken("system", self._gathered.values.of(system)), Spoken("user", said)]
+                self._gathered.add(Found(spoken, system[0].start, context.function or context.name or last, 1))
         elif asks and len(args[0]) and is_written_text(args[0]):
-            value = self._finder.values.of(args[0])
+            value = self._gathered.values.of(args[0])
             if value.says and value.refs:
                 spoken = [Spoken("user", value)]
-                self._finder.add(Found(spoken, args[0][0].start, context.function or context.name or last, 4))
+                self._gathered.add(Found(spoken, args[0][0].start, context.function or context.name or last, 4))
 
     def _generates(self, path: str, args: list[list[Node]], context: Context) -> bool:
         """`model.generateContent(text)`; or with the system text among its options, as in Go."""
@@ -149,7 +146,7 @@ class Pairs:
                 value = self._deep(found[key])
                 system = Spoken("system", value) if value.parts else system
             elif not (len(arg) == 1 and (arg[0].kind != "str" and arg[0].text in _NO_TEXT)):
-                value = self._finder.messages.text_of(arg)
+                value = self._gathered.messages.text_of(arg)
                 if value.parts and (value.refs or value.words > 1):
                     texts.append(value)
         at = args[0][0].start
@@ -158,19 +155,19 @@ class Pairs:
             return False
         messages = [spoken, Spoken("user", texts[-1])]
         if any(m.value.says for m in messages):
-            self._finder.add(Found(messages, at, context.function or context.name, 0))
+            self._gathered.add(Found(messages, at, context.function or context.name, 0))
         return True
 
     def _deep(self, nodes: Nodes) -> Value:
         """The text of a content that a constructor makes."""
-        value = self._finder.messages.text_of(nodes)
+        value = self._gathered.messages.text_of(nodes)
         if not value.says and nodes and is_group(nodes[-1], "(") and nodes[-1].kids:
-            value = self._finder.messages.text_of(inside(nodes[-1])[0])
+            value = self._gathered.messages.text_of(inside(nodes[-1])[0])
         return value
 
     def _orders(self, nodes: Nodes) -> bool:
         """Whether the argument is written as a text that tells a model what it is."""
-        return is_written_text(nodes) and prompts.tells_a_model(self._finder.head(nodes))
+        return is_written_text(nodes) and prompts.tells_a_model(self._gathered.head(nodes))
 
     def _said(self, args: list[list[Node]], *, known: bool) -> Value | None:
         """The argument that stands beside a system text: a text with values in it, else a value by its name."""
@@ -178,7 +175,7 @@ class Pairs:
         for arg in args:
             if is_group(arg[0], "{") or any(is_op(n, "=>", "->") for n in arg):
                 continue
-            value = self._finder.messages.text_of(arg)
+            value = self._gathered.messages.text_of(arg)
             if value.says and value.refs:
                 return value
             path = _path(arg)
@@ -206,14 +203,14 @@ class Pairs:
                 said.append((nodes, target))
         if not systems or not said:
             return
-        first = self._finder.values.of(systems[0][0])
+        first = self._gathered.values.of(systems[0][0])
         if not first.says:
             return
         for text, name in said[:20]:
-            value = self._finder.values.of(text)
+            value = self._gathered.values.of(text)
             if value.says and value.refs:
                 spoken = [Spoken("system", first), Spoken("user", value)]
-                self._finder.add(Found(spoken, systems[0][1], context.function or name, 3, alone=True))
+                self._gathered.add(Found(spoken, systems[0][1], context.function or name, 3, alone=True))
 
 
 _DECLARING = frozenset(("const", "let", "var", "val", "final", "String", "string"))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agentops.injection.source import Source
+from agentops.injection.syntax.code.emit import Emitter
 from agentops.injection.syntax.code.find import Finder
 from agentops.injection.syntax.code.flows import Flows
+from agentops.injection.syntax.code.gathered import Gathered
 from agentops.injection.syntax.code.tokens import Dialect
 from agentops.injection.template import Template, TemplateError
 from agentops.model.finding import Location
@@ -18,16 +20,16 @@ def read(
     *,
     verbs: bool = False,
     dollars: bool = False,
-    before: Callable[[Finder], None] | None = None,
+    before: Callable[[Gathered], None] | None = None,
 ) -> tuple[Template, ...]:
     """The file's templates. `before` adds finds of a language's own, which go before others. Raises TemplateError."""
     try:
-        finder = Finder(source, dialect, verbs=verbs, dollars=dollars)
+        gathered = Gathered(source, dialect)
         if before is not None:
-            before(finder)
-        finder.walk()
-        Flows(finder).run()
-        return finder.templates()
+            before(gathered)
+        Finder(gathered).walk()
+        Flows(gathered).run()
+        return Emitter(source, dialect, gathered.fills, verbs=verbs, dollars=dollars).templates(gathered.found)
     except RecursionError:
         raise TemplateError(
             Location(source.path, 1, 1), "the source text is nested too deep to be read",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from agentops.injection.kinds import Kind
 from agentops.injection.syntax.code.emit import Found
-from agentops.injection.syntax.code.find import Finder
+from agentops.injection.syntax.code.gathered import Gathered
 from agentops.injection.syntax.code.messages import Spoken
 from agentops.injection.syntax.code.tokens import Chunk, Node
 from agentops.injection.syntax.code.tree import MAX_DEPTH, Nodes, fixed, inside, is_group, is_op
@@ -31,12 +31,12 @@ class _Pending:
     at: int = -1
 
 
-def find(finder: Finder) -> None:
+def find(gathered: Gathered) -> None:
     """Add the services' templates and the tools' descriptions to the finds."""
-    _walk(finder, finder.tree, [], 0)
+    _walk(gathered, gathered.tree, [], 0)
 
 
-def _walk(finder: Finder, nodes: Nodes, outer: list[Spoken], depth: int) -> None:
+def _walk(gathered: Gathered, nodes: Nodes, outer: list[Spoken], depth: int) -> None:
     if depth > MAX_DEPTH:
         return
     pending = _Pending()
@@ -44,32 +44,32 @@ def _walk(finder: Finder, nodes: Nodes, outer: list[Spoken], depth: int) -> None
     while at < len(nodes):
         node = nodes[at]
         if is_op(node, "@") and at + 1 < len(nodes):
-            at = _annotation(finder, nodes, at, pending)
+            at = _annotation(gathered, nodes, at, pending)
             continue
         if node.kind == "name" and node.text in ("interface", "class", "record", "object"):
             body = next((i for i in range(at + 1, min(at + 60, len(nodes))) if is_group(nodes[i], "{")), None)
             if body is not None:
                 systems = [m for m in pending.messages if m.role == "system"]
                 pending = _Pending()
-                _walk(finder, nodes[body].kids, systems or outer, depth + 1)
+                _walk(gathered, nodes[body].kids, systems or outer, depth + 1)
                 at = body + 1
                 continue
         if is_group(node, "(") and at and nodes[at - 1].kind == "name" and (pending.messages or outer):
             if _declares(nodes, at):
-                _method(finder, nodes[at - 1], node, pending, outer)
+                _method(gathered, nodes[at - 1], node, pending, outer)
             pending = _Pending()
         elif is_op(node, ";") or is_group(node, "{"):
             if pending.messages:
-                _emit(finder, [*_without(outer, pending.messages), *pending.messages], pending.at, "", [])
+                _emit(gathered, [*_without(outer, pending.messages), *pending.messages], pending.at, "", [])
             pending = _Pending()
         if node.kind == "group":
-            _walk(finder, node.kids, [], depth + 1)
+            _walk(gathered, node.kids, [], depth + 1)
         at += 1
     if pending.messages:
-        _emit(finder, [*_without(outer, pending.messages), *pending.messages], pending.at, "", [])
+        _emit(gathered, [*_without(outer, pending.messages), *pending.messages], pending.at, "", [])
 
 
-def _annotation(finder: Finder, nodes: Nodes, at: int, pending: _Pending) -> int:
+def _annotation(gathered: Gathered, nodes: Nodes, at: int, pending: _Pending) -> int:
     """Read the annotation that begins at the `@`; gives where to go on."""
     end = at + 2
     name = nodes[at + 1].text
@@ -79,16 +79,16 @@ def _annotation(finder: Finder, nodes: Nodes, at: int, pending: _Pending) -> int
         return end
     arguments = nodes[end]
     if name in _ROLES and arguments.kids:
-        pending.messages.append(Spoken(_ROLES[name], _text(finder, arguments), "template"))
+        pending.messages.append(Spoken(_ROLES[name], _text(gathered, arguments), "template"))
         pending.at = nodes[at].start if pending.at < 0 else pending.at
     elif name in _TOOLS:
-        value = _text(finder, arguments)
+        value = _text(gathered, arguments)
         if value.says and value.words >= 4:
-            finder.add(Found([Spoken(None, value, "none")], nodes[at].start, name, 0, TemplateKind.TOOL))
+            gathered.add(Found([Spoken(None, value, "none")], nodes[at].start, name, 0, TemplateKind.TOOL))
     return end + 1
 
 
-def _text(finder: Finder, arguments: Node) -> Value:
+def _text(gathered: Gathered, arguments: Node) -> Value:
     """The text of an annotation: its value, lines of which an array holds one each; a resource is a text not seen."""
     whole = Value()
     for item in inside(arguments):
@@ -107,7 +107,7 @@ def _text(finder: Finder, arguments: Node) -> Value:
         nodes = item[2:] if name else item
         lines = inside(nodes[0]) if nodes and nodes[0].kind == "group" and nodes[0].text in "{[" else [nodes]
         for line in lines:
-            value = finder.values.of(line)
+            value = gathered.values.of(line)
             if whole.parts and value.parts:
                 start = value.parts[0].start
                 whole.parts.append(Chunk("\n", start, start, ((0, start),)))
@@ -123,11 +123,11 @@ def _declares(nodes: Nodes, at: int) -> bool:
     return before.kind == "name" or before.text in (">", "]", "[", "?")
 
 
-def _method(finder: Finder, name: Node, parameters: Node, pending: _Pending, outer: list[Spoken]) -> None:
+def _method(gathered: Gathered, name: Node, parameters: Node, pending: _Pending, outer: list[Spoken]) -> None:
     messages = [*_without(outer, pending.messages), *pending.messages]
-    declared = [_parameter(p, finder) for p in inside(parameters)[:60]]
+    declared = [_parameter(p, gathered) for p in inside(parameters)[:60]]
     _emit(
-        finder,
+        gathered,
         messages,
         pending.at if pending.at >= 0 else name.start,
         name.text,
@@ -146,7 +146,7 @@ class _Parameter:
     end: int
 
 
-def _parameter(item: Nodes, finder: Finder) -> _Parameter | None:
+def _parameter(item: Nodes, gathered: Gathered) -> _Parameter | None:
     variable = ""
     spoken = hidden = annotated = False
     rest: list[Node] = []
@@ -176,7 +176,7 @@ def _parameter(item: Nodes, finder: Finder) -> _Parameter | None:
     if any(n.text in ("MemoryId", "InvocationParameters", "ChatMemory") for n in kind):
         return None
     found = type_of(
-        kind[:1] if kind and kind[0].text[:1].isupper() and len(kind) == 1 else kind, finder.values.scope.enums
+        kind[:1] if kind and kind[0].text[:1].isupper() and len(kind) == 1 else kind, gathered.values.scope.enums
     )
     return _Parameter(name.text, variable or name.text, found, spoken, not annotated, name.start, name.end)
 
@@ -186,7 +186,7 @@ def _without(outer: list[Spoken], own: list[Spoken]) -> list[Spoken]:
     return [m for m in outer if m.role not in {o.role for o in own}]
 
 
-def _emit(finder: Finder, messages: list[Spoken], at: int, name: str, parameters: list[_Parameter]) -> None:
+def _emit(gathered: Gathered, messages: list[Spoken], at: int, name: str, parameters: list[_Parameter]) -> None:
     said = next((p for p in parameters if p.spoken), None)
     texts = "".join(p.text for m in messages for p in m.value.parts if isinstance(p, Chunk))
     if said is None and not any(m.role == "user" for m in messages) and parameters:
@@ -199,4 +199,4 @@ def _emit(finder: Finder, messages: list[Spoken], at: int, name: str, parameters
     if len(parameters) == 1 and parameters[0].type:
         types["it"] = parameters[0].type
     if any(m.value.says or (m.value.refs and m.notation) for m in messages):
-        finder.add(Found(messages, max(at, 0), name, 0, types=types))
+        gathered.add(Found(messages, max(at, 0), name, 0, types=types))

@@ -1,5 +1,5 @@
-"""What an expression makes. `Values` reads operators and strings; chains, calls, lists and locals have rooms of their
-own and come back here for every expression within."""
+"""What an expression makes. `Values` reads operators and strings; chains, calls, lists and locals stand below and are
+handed it as a `Reading`, which they ask for every expression within."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from itertools import pairwise
 
 from agentops.injection.kinds import Kind
 from agentops.injection.source import Source
-from agentops.injection.syntax.code.calls import Calls
 from agentops.injection.syntax.code.chains import Chains
 from agentops.injection.syntax.code.expression import MOST_NAME, name_of, stripped
-from agentops.injection.syntax.code.lists import Lists
 from agentops.injection.syntax.code.local import Locals
 from agentops.injection.syntax.code.origin import is_literal, read_from
 from agentops.injection.syntax.code.scope import Scope
@@ -34,7 +32,8 @@ class Values:
 
     def __init__(self, source: Source, scope: Scope) -> None:
         self.source, self.scope = source, scope
-        self.chains, self.calls, self.lists, self.locals = Chains(self), Calls(self), Lists(self), Locals(self)
+        self.locals = Locals(self)
+        self._chains = Chains(self, self.locals)
         self._depth = 0
         self._work = 0
 
@@ -58,7 +57,7 @@ class Values:
                 if node.text == "+":
                     pluses.append(at)
         if not seen:
-            return self.chains.of(nodes)
+            return self._chains.of(nodes)
         self.spend(len(nodes), nodes[0].start)
         for arrow in ("=>", "->"):
             if arrow in seen:
@@ -80,7 +79,7 @@ class Values:
             return self.joined([nodes[a + 1 : b] for a, b in pairwise(cuts)])
         if any(c in seen for c in ("-", "*", "/", "%")) and nodes[0].kind != "op":
             return Value([self.ref(name_of(nodes), nodes, filters=("int",))])
-        return self.chains.of(nodes)
+        return self._chains.of(nodes)
 
     def _branches(self, nodes: Nodes, question: int, colon: int) -> Value:
         """Both branches, one after the other: each may be what the model gets."""

@@ -7,7 +7,8 @@ The way of the data, each step a module:
       calls       calls that take prompts: template classes, agents, clients of model APIs
       asking      calls that put a text to a model, alone or behind what the system says
       held        template objects in variables, and what later calls hand to them
-      messages    dicts, tuples and classes that are chat messages, and the lists of them
+      handed      constants that calls hand over by a dict      kept   names that keep a text for others to fill
+      messages    dicts, tuples and classes that are chat messages, and the lists of them (`speakers`: own helpers)
       blocks      roles written as blocks: guidance's `with`, the chat tag of LlamaIndex
       decorated   functions that a decorator makes prompts
       signatures  DSPy, as classes and as strings

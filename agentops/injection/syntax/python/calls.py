@@ -84,7 +84,7 @@ class Calls:
             listed = keywords.get("messages") or keywords.get("template") or (call.args[0] if call.args else None)
             turns = self._messages.turns(listed, frame, found.notes, pairs=True) if listed is not None else None
             if turns:
-                found.turns = turns
+                found.turns, found.template = turns, True
                 return found
         if made:
             return self._template(call, called, keywords, frame, found)
@@ -134,6 +134,7 @@ class Calls:
         if not parts or not (found.notes or any(isinstance(p, Literal) for one in parts for p in one)):
             return None
         whole = tuple(p for one in parts for p in one)
+        found.template = not engine
         if called == "RichPromptTemplate":
             found.turns = chat_blocks(self._reader, whole) or [(None, without_chat(whole))]
         else:
@@ -143,11 +144,11 @@ class Calls:
             found.declared = tuple(
                 e.value for e in listed.elts if isinstance(e, ast.Constant) and isinstance(e.value, str)
             )
-        if isinstance(partial := keywords.get("partial_variables"), ast.Dict):
-            for key, value in zip(partial.keys, partial.values, strict=True):
-                origin = self._origins.of(value, frame)[0]
-                if isinstance(key, ast.Constant) and isinstance(key.value, str) and origin.assigned is not None:
-                    found.assigned[key.value] = origin.assigned
+        if (partial := keywords.get("partial_variables")) is not None:
+            for key, one in handed(self._reader, ast.Call(call.func, [partial], []), frame).items():
+                origin = self._origins.of(one, frame)[0]
+                if origin.assigned is not None:
+                    found.assigned[key] = origin.assigned
         return found
 
     def _given(self, call: ast.Call, called: str, value: ast.expr, frame: Frame, found: Found) -> None:

@@ -10,9 +10,10 @@ from agentops.injection.syntax.python.appended import appended
 from agentops.injection.syntax.python.calls import Calls
 from agentops.injection.syntax.python.find import Finder
 from agentops.injection.syntax.python.found import Found, settle
+from agentops.injection.syntax.python.handed import Handed
 from agentops.injection.syntax.python.messages import Messages
 from agentops.injection.syntax.python.origin import Origins
-from agentops.injection.syntax.python.spans import Writer
+from agentops.injection.syntax.python.spans import Later, Writer
 from agentops.injection.syntax.python.words import names_template
 from agentops.injection.template import Hole, Message, Note, Span, Template, TemplateError
 from agentops.model.finding import Location
@@ -43,12 +44,13 @@ def _read(source: Source, parsed: Parsed) -> tuple[Template, ...]:
     origins = Origins(reader, sources.enums(parsed.tree))
     messages = Messages(reader, source)
     calls = Calls(reader, messages, origins, source.path)
-    found = settle(Finder(reader, names, messages, calls).run(parsed.tree))
+    handed = Handed(origins)
+    found = settle(Finder(reader, names, messages, calls, handed).run(parsed.tree))
     answers: dict[Scope, tuple[Note, ...]] = {}
     templates: list[Template] = []
     holes = 0
     for one in found:
-        template = _template(source, one, origins, _answers(one.scope, source.path, answers))
+        template = _template(source, one, (origins, handed), _answers(one.scope, source.path, answers))
         if template is None:
             continue
         templates.append(template)
@@ -68,8 +70,11 @@ def _answers(scope: Scope, path: str, known: dict[Scope, tuple[Note, ...]]) -> t
     return known[scope]
 
 
-def _template(source: Source, found: Found, origins: Origins, answers: tuple[Note, ...]) -> Template | None:
-    writer = Writer(source, origins, later=names_template(found.name))
+def _template(
+    source: Source, found: Found, known: tuple[Origins, Handed], answers: tuple[Note, ...]
+) -> Template | None:
+    origins, handed = known
+    writer = Writer(source, origins, handed, later=_later(found))
     messages = tuple(m for m in (Message(role, writer.spans(parts)) for role, parts in found.turns) if _says(m.spans))
     if not messages:
         return None
@@ -88,6 +93,12 @@ def _template(source: Source, found: Found, origins: Origins, answers: tuple[Not
         declared=found.declared,
         notes=(*found.notes, *writer.notes, *more, *answers),
     )
+
+
+def _later(found: Found) -> Later:
+    if found.template or names_template(found.name):
+        return Later.NAMES
+    return Later.KEPT if found.kept else Later.MARKED
 
 
 def _says(spans: tuple[Span, ...]) -> bool:

@@ -7,7 +7,9 @@ import ast
 from agentops.injection.syntax.python import blocks, decorated, signatures, speech, tools
 from agentops.injection.syntax.python.calls import FILLERS, TAKEN, Calls, is_silent
 from agentops.injection.syntax.python.found import Found, Gathered
+from agentops.injection.syntax.python.handed import Handed
 from agentops.injection.syntax.python.held import Held
+from agentops.injection.syntax.python.kept import Kept
 from agentops.injection.syntax.python.messages import Messages, role_of_method
 from agentops.injection.syntax.python.words import gives_orders, names_prompt, reads_as_prompt, role_of
 from agentops.injection.template import Note
@@ -21,11 +23,13 @@ _TEXTS = (ast.Constant, ast.JoinedStr, ast.BinOp, ast.IfExp, ast.BoolOp, ast.Cal
 class Finder:
     """Gathers the finds of one file."""
 
-    def __init__(self, reader: Reader, scopes: Scopes, messages: Messages, calls: Calls) -> None:
+    def __init__(self, reader: Reader, scopes: Scopes, messages: Messages, calls: Calls, handed: Handed) -> None:
         self._reader, self._scopes, self._messages, self._calls = reader, scopes, messages, calls
         self._gathered = Gathered(messages.source)
         self._made: set[Scope] = set()
-        self._held = Held(calls)
+        self._held, self._handed = Held(calls), handed
+        self._target, self._arguments = "", 0
+        self._kept = Kept()
         self._folded: set[tuple[int, str]] = set()
 
     def run(self, tree: ast.Module) -> list[Found]:
@@ -106,8 +110,9 @@ class Finder:
 
     def _assigned(self, target: ast.expr, value: ast.expr, frame: Frame) -> None:
         name = _target_name(target)
+        variable = self._target = dotted(target)
         self._expression(value, name, frame)
-        variable = dotted(target)
+        self._target = ""
         owner = frame.scope.owner(variable) if variable else None
         if owner is not None and isinstance(value, ast.BinOp | ast.Call):
             self._held.chained(value, variable, owner, frame)
@@ -208,6 +213,7 @@ class Finder:
             self._gathered.take(found)
 
     def _call(self, expr: ast.Call, name: str, frame: Frame, *, role: str) -> None:
+        self._handed.note(expr, frame)
         if is_silent(expr):
             return
         func = expr.func
@@ -244,13 +250,18 @@ class Finder:
                 if keyword.arg and keyword.arg not in TAKEN and names_prompt(keyword.arg):
                     self._given(keyword.value, keyword.arg, keyword.arg, frame)
             return
+        if (spoken := self._messages.spoken(expr, frame, name)) is not None:
+            self._gathered.take(spoken)
+            return
         if isinstance(func, ast.Attribute | ast.Name) and self._text(expr, name, frame, role=role):
             return
+        self._arguments += 1
         for one in expr.args:
             self._expression(one, name, frame)
         for keyword in expr.keywords:
             if keyword.arg not in ("description", "help", "title", "docstring", "doc", "desc"):
                 self._given(keyword.value, keyword.arg or name, keyword.arg or "", frame)
+        self._arguments -= 1
         if isinstance(func, ast.Attribute):
             self._expression(func.value, name, frame)
 
@@ -299,7 +310,8 @@ class Finder:
         if within == (0, 0) and slot:
             start = min((p.start for p in parts), default=start)
         role_said = role or role_of(slot) or role_of(name)
-        self._gathered.take(Found(name, start, within, [(role_said, parts)], frame.scope))
+        kept = self._arguments == 0 and self._kept.keeps(frame.scope, self._target)
+        self._gathered.take(Found(name, start, within, [(role_said, parts)], frame.scope, kept=kept))
         return True
 
 

@@ -24,7 +24,8 @@ Turn = tuple[str | None, Parts]
 @dataclass(eq=False)
 class Found:
     """A prompt as it was found. `placed`: it is one by where it stands (a message list, a call to a model), else by
-    its name and wording. `within` are the offsets of the expression; literals outside come from elsewhere."""
+    its name and wording. `within` are the offsets of the expression; literals outside come from elsewhere.
+    `template`: a call says that it will be filled; `kept`: it is put under a name, and no call in sight gets it."""
 
     name: str
     start: int
@@ -32,6 +33,8 @@ class Found:
     turns: list[Turn]
     scope: Scope
     placed: bool = False
+    template: bool = False
+    kept: bool = False
     kind: TemplateKind = TemplateKind.PROMPT
     notes: list[Note] = field(default_factory=list)
     declared: tuple[str, ...] | None = None

@@ -8,14 +8,15 @@ from bisect import bisect_left
 from dataclasses import replace
 
 from agentops.injection.source import Source
-from agentops.injection.syntax.python.found import MAX_PARTS, Turn
+from agentops.injection.syntax.python import contents, speakers
+from agentops.injection.syntax.python.found import MAX_PARTS, Found, Turn
 from agentops.injection.syntax.python.words import ROLES
 from agentops.injection.template import Note, NoteKind
 from agentops.model.finding import Location
 from agentops.pysource.joining import looped
 from agentops.pysource.parts import Reader, begins
 from agentops.pysource.scopes import Added, Scope, dotted
-from agentops.pysource.texts import Frame, Parts, Value
+from agentops.pysource.texts import Frame, Literal, Parts, Value
 
 _CLASS = re.compile(
     r"^(?:Chat)?(?:Completion)?(?:Message)?(System|Developer|Human|User|AI|Assistant|Tool|Function)(?:Chat)?"
@@ -25,11 +26,10 @@ _ANY_ROLE = frozenset((
     "ChatMessage", "Message", "Content", "ChatMessagePromptTemplate", "PromptMessage", "TextMessage", "Msg",
     "LLMMessage", "MessageParam", "InputMessage", "ModelMessage", "EasyInputMessageParam",
 ))  # fmt: skip
-# `ChatMessage.from_user(...)`, `Messages.User(...)`, `ell.user(...)`.
-_SPEAKERS = re.compile(r"^(?:(?:Chat)?Messages?|ell|Msg)$")
 _CONTENT = ("content", "contents", "text", "value", "parts", "message", "prompt", "template")
 _DEPTH = 12
 _ARMS = 3
+_MOST_GIVEN = 40
 
 
 class Messages:
@@ -85,9 +85,9 @@ class Messages:
                 return found[0] + found[1] or None
             case ast.Name() | ast.Attribute():
                 return self._variable(expr, frame, notes, pairs=pairs, depth=depth)
-            case ast.Call(func=func) if _name(func) in ("ChatHistory", "ChatMessageHistory"):
-                said = _keyword(expr, ("system_message",))
-                listed = _keyword(expr, ("messages",))
+            case ast.Call(func=func) if contents.called(func) in ("ChatHistory", "ChatMessageHistory"):
+                said = contents.keyword(expr, ("system_message",))
+                listed = contents.keyword(expr, ("messages",))
                 opening: list[Turn] = [] if said is None else [("system", self.content(said, frame))]
                 rest = self.turns(listed, frame, notes, depth=depth + 1) if listed is not None else None
                 return [*opening, *(rest or [])] or None
@@ -98,21 +98,7 @@ class Messages:
 
     def content(self, expr: ast.expr, frame: Frame) -> Parts:
         """The parts of a message's content: a text, a value, or a list of text blocks."""
-        match expr:
-            case ast.List(elts=blocks):
-                parts: list[Parts] = [self._block(b, frame) for b in blocks]
-                return tuple(p for part in parts for p in part)
-            case ast.Call(func=func) if _name(func) in ("Part", "TextPart", "TextContent", "TextBlock", "from_text"):
-                return self._block(expr, frame)
-            case ast.Call(func=func) if expr.args and _name(func) in ("PromptTemplate", "from_template"):
-                return self.content(expr.args[0], frame)
-            case ast.Call(func=func) if _name(func) in ("PromptTemplate", "from_template", "MessagesPlaceholder"):
-                value = _keyword(expr, ("template", "variable_name"))
-                return self.content(value, frame) if value is not None else ()
-            case ast.Constant(value=None):
-                return ()
-            case _:
-                return self._reader.pieces(expr, frame)
+        return contents.content(self._reader, expr, frame)
 
     def group(self, name: str, frame: Frame, notes: list[Note]) -> list[Turn]:
         """The messages of the list variable: as written down, and as appended, in order."""
@@ -147,7 +133,7 @@ class Messages:
     def _elements(
         self, elements: list[ast.expr], frame: Frame, notes: list[Note], *, pairs: bool, depth: int
     ) -> list[Turn] | None:
-        turns: list[Turn] = []
+        turns: list[Turn | ast.expr] = []
         seen = False
         for element in elements:
             one = self.turn(element, frame, notes, pairs=pairs)
@@ -161,15 +147,17 @@ class Messages:
             if inner:
                 seen = True
                 turns += inner
-            elif isinstance(element, ast.Call) and _name(element.func) == "MessagesPlaceholder":
+            elif (helped := self._helped(element, frame)) is not None:
+                turns.append(helped)
+            elif isinstance(element, ast.Call) and contents.called(element.func) == "MessagesPlaceholder":
                 seen = True
                 turns.append(self._placeholder(element, frame))
             elif pairs and (text := self._reader.text(element, frame)) is not None:
                 seen = True
                 turns.append(("user", text))
             elif isinstance(element, ast.Starred | ast.Name | ast.Attribute | ast.Call | ast.Subscript):
-                turns.append(self._history(element, frame))
-        return turns if seen else None
+                turns.append(element)
+        return [self._history(t, frame) if isinstance(t, ast.expr) else t for t in turns] if seen else None
 
     def _dict(self, expr: ast.Dict, frame: Frame, notes: list[Note]) -> Turn | None:
         entries = {k.value: v for k, v in zip(expr.keys, expr.values, strict=True) if isinstance(k, ast.Constant)}
@@ -205,47 +193,55 @@ class Messages:
         return "user"
 
     def _class(self, expr: ast.Call, frame: Frame, notes: list[Note]) -> Turn | None:
-        name = _name(expr.func)
-        if isinstance(expr.func, ast.Attribute) and expr.args and _SPEAKERS.match(_name(expr.func.value)):
-            role_said = ROLES.get(name.lower().removeprefix("from_"))
-            if role_said:
-                return role_said, self.content(expr.args[0], frame)
+        name = contents.called(expr.func)
+        owner = contents.called(expr.func.value) if isinstance(expr.func, ast.Attribute) and expr.args else ""
+        if role_said := speakers.role_of_speaker(owner, name):
+            return role_said, self.content(expr.args[0], frame)
         if name in ("from_template", "from_text", "from_str") and isinstance(expr.func, ast.Attribute):
-            name = _name(expr.func.value)
+            name = contents.called(expr.func.value)
         matched = _CLASS.match(name)
         if matched and ("Message" in name or "Prompt" in name or "Msg" in name):
-            value = _keyword(expr, _CONTENT) or (expr.args[0] if expr.args else None)
+            value = contents.keyword(expr, _CONTENT) or (expr.args[0] if expr.args else None)
             return None if value is None else (ROLES[matched[1].lower()], self.content(value, frame))
-        if name not in _ANY_ROLE:
+        if (helped := self._helped(expr, frame)) is not None:
+            sure = speakers.is_plain(name) or any(isinstance(p, Literal) for p in helped[1])
+            return helped if sure else None
+        own = name not in _ANY_ROLE
+        if own and not speakers.takes_role(name):
             return None
-        role = _keyword(expr, ("role",))
-        value = _keyword(expr, _CONTENT)
+        role = contents.keyword(expr, ("role",))
+        value = contents.keyword(expr, _CONTENT)
         positional = list(expr.args)
         if role is None and positional and isinstance(positional[0], ast.Constant | ast.Attribute):
             role = positional.pop(0)
         if value is None and positional:
             value = positional[-1]
-        if role is None or value is None:
+        if role is None or value is None or (own and not isinstance(role, ast.Constant)):
             return None
         named = self._role(role, frame, notes)
         return (named, self.content(value, frame)) if named else None
 
-    def _block(self, block: ast.expr, frame: Frame) -> Parts:
-        match block:
-            case ast.Dict():
-                found = {
-                    k.value: v for k, v in zip(block.keys, block.values, strict=True) if isinstance(k, ast.Constant)
-                }
-                value = found.get("text") or found.get("content")
-                return self.content(value, frame) if value is not None else ()
-            case ast.Call():
-                value = _keyword(block, ("text", "content")) or (block.args[0] if block.args else None)
-                return self.content(value, frame) if value is not None else ()
-            case _:
-                return self._reader.pieces(block, frame)
+    def _helped(self, expr: ast.expr, frame: Frame) -> Turn | None:
+        """What a function of the program's own makes, by the role in its name."""
+        role = speakers.role_of_helper(contents.called(expr.func)) if isinstance(expr, ast.Call) else ""
+        if not role or not isinstance(expr, ast.Call):
+            return None
+        value = contents.keyword(expr, _CONTENT) or (expr.args[0] if expr.args else None)
+        return None if value is None else (role, self.content(value, frame))
+
+    def spoken(self, call: ast.Call, frame: Frame, name: str) -> Found | None:
+        """The messages that the call is given one by one: `chat(system_message("..."), user_message(question))`."""
+        notes: list[Note] = []
+        given = [a for a in call.args if isinstance(a, ast.Call)][:_MOST_GIVEN]
+        turns = [t for a in given if (t := self.turn(a, frame, notes) or self._helped(a, frame)) is not None]
+        parts = [p for _, said in turns for p in said]
+        if not any(isinstance(p, Literal) for p in parts) or not (len(turns) > 1 or len(parts) > 1):
+            return None
+        span = self._reader.parsed.span(call)
+        return Found(name, span[0], span, turns, frame.scope, placed=True, notes=notes)
 
     def _placeholder(self, call: ast.Call, frame: Frame) -> Turn:
-        value = _keyword(call, ("variable_name",)) or (call.args[0] if call.args else None)
+        value = contents.keyword(call, ("variable_name",)) or (call.args[0] if call.args else None)
         name = value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else "messages"
         start, end = self._reader.parsed.span(call)
         return "user", (Value(None, start, end, frame, name=f"{name[:200]}[].content", in_loop=True),)
@@ -313,11 +309,3 @@ def _without(expr: ast.expr | None, name: str) -> list[ast.expr]:
 
 def _looping(parts: Parts) -> Parts:
     return tuple(replace(p, in_loop=True) if isinstance(p, Value) else p for p in parts)
-
-
-def _name(func: ast.expr) -> str:
-    return func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
-
-
-def _keyword(call: ast.Call, names: tuple[str, ...]) -> ast.expr | None:
-    return next((k.value for n in names for k in call.keywords if k.arg == n), None)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from enum import Enum
 from itertools import pairwise
 
+from agentops.injection.notations.code import Code
 from agentops.injection.source import Source
 from agentops.injection.syntax import pieces
+from agentops.injection.syntax.python.handed import Handed
 from agentops.injection.syntax.python.origin import Origin, Origins
 from agentops.injection.template import (
     MAX_HOLES,
@@ -34,13 +37,23 @@ _SINGLE = re.compile(r"\{\{[ \t]{0,4}[A-Za-z_][\w.]{0,100}[ \t]{0,4}\}\}|\{[A-Za
 _LONGEST_WRITTEN = 200
 
 
+# The value of an entry of JSON, which shows what is asked for.
+_ENTRY = re.compile(r"[\"'][ \t]{0,4}:[ \t]{0,4}[\[\"']{0,2}[ \t]{0,4}\Z")
+
+
+class Later(Enum):
+    """Which names that an f-string leaves in braces are fields of a later stage."""
+
+    MARKED = "doubled braces, and names in capitals"
+    KEPT = "plain names too, unless they are part of an example"
+    NAMES = "plain names too"
+
+
 class Writer:
     """Writes the messages of one template and gathers what is learned about their holes on the way."""
 
-    def __init__(self, source: Source, origins: Origins, *, later: bool) -> None:
-        """`later`: the text is called a template, so names that are left in braces will be filled."""
-        self._source, self._origins = source, origins
-        self._marks = _SINGLE if later else _DOUBLE
+    def __init__(self, source: Source, origins: Origins, handed: Handed, *, later: Later) -> None:
+        self._source, self._origins, self._handed, self._later = source, origins, handed, later
         self._judge = Judge({})
         self.assigned: dict[str, Assigned] = {}
         self.types: dict[str, str] = {}
@@ -91,6 +104,8 @@ class Writer:
         roots = {re.split(r"[.\[]", s.name, maxsplit=1)[0] for s in found if isinstance(s, Hole)}
         for part in run:
             self._given(part, roots)
+        for name in roots:
+            self._fill(name)
 
     def _given(self, part: Literal, names: set[str]) -> None:
         """What the code hands to the engine that fills the text, for the variables that stand in it."""
@@ -102,22 +117,38 @@ class Writer:
             if origin.type:
                 self.types.setdefault(name, origin.type)
 
+    def _fill(self, name: str) -> None:
+        """What a call hands over for a field that nothing else fills."""
+        if (constant := self._handed.constant(name)) is not None:
+            self.assigned.setdefault(name, constant)
+
     def _settled(self, part: Literal, spans: list[Span]) -> None:
         if not isinstance(part.node, ast.JoinedStr) or "{" not in part.text:
             self._text(part.text, part.start, spans)
             return
         at = 0
         here = part.start
-        for mark in self._marks.finditer(part.text):
+        for mark in self._marks(part.text):
             if mark.start() > at:
                 self._text(part.text[at : mark.start()], here, spans)
             found = self._source.text.find(mark[0], here, max(part.end, here))
             here = found if found >= 0 else here
             name = mark[0].strip("{} \t")
+            self._fill(name)
             spans.append(self._hole(Origin(name), here, mark[0]))
             self._note_hidden(name, mark[0], here)
             here, at = (here + len(mark[0]) if found >= 0 else here), mark.end()
         self._text(part.text[at:], here, spans)
+
+    def _marks(self, text: str) -> Iterator[re.Match[str]]:
+        if self._later is not Later.KEPT:
+            yield from (_SINGLE if self._later is Later.NAMES else _DOUBLE).finditer(text)
+            return
+        code = Code(text)
+        for mark in _SINGLE.finditer(text):
+            shown = _ENTRY.search(text, max(mark.start() - 20, 0), mark.start()) or code.example(*mark.span())
+            if _DOUBLE.fullmatch(mark[0]) or not shown:
+                yield mark
 
     def _note_hidden(self, name: str, written: str, offset: int) -> None:
         line, column = self._source.lines.place(offset)
@@ -131,6 +162,8 @@ class Writer:
 
     def _value(self, value: Value, spans: list[Span]) -> None:
         written = self._source.text[value.start : min(value.end, value.start + _LONGEST_WRITTEN)]
+        if value.expr is None:
+            self._fill(value.name)
         found = [Origin(_path(value.name))] if value.expr is None else self._origins.of(value.expr, value.frame)
         if value.hidden:
             self._note_hidden(value.name or found[0].name, written, value.start)
