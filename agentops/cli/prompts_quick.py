@@ -50,7 +50,8 @@ def answer(asked: Asked) -> Answer | None:
         return None
     from agentops.cli.prompts_paths import Given
     from agentops.drivers.cache import Cache
-    from agentops.injection import cached, files
+    from agentops.injection import files
+    from agentops.injection.kept import cached
 
     root = Path.cwd()
     try:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from agentops.injection.analysis import Said, TemplateResult
-from agentops.injection.mitigation import Seen
+from agentops.injection.defence.mitigation import Seen
 from agentops.injection.template import HOLE_MARK
 from agentops.model.finding import Finding, Location, fingerprint
 

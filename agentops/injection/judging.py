@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from agentops.injection.analysis import Heard, Said, TemplateResult
+from agentops.injection.defence.mitigation import Seen, look
 from agentops.injection.identified import around, beside, nothing, settle
-from agentops.injection.mitigation import Seen, look
 from agentops.injection.risk import EFFECT, Risk, content, hole_risk, of_variables, sink
 from agentops.injection.rules import CONTENT_RULES, RULES
 from agentops.injection.rules.base import FileText, Hit, Judged, JudgedHole

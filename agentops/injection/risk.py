@@ -14,8 +14,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from agentops.injection.defence.mitigation import Declared, Mitigation
 from agentops.injection.kinds import Kind
-from agentops.injection.mitigation import Declared, Mitigation
 from agentops.injection.template import BoundaryKind
 from agentops.injection.trust import Trust
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from agentops.errors import ConfigError
-from agentops.injection import labels, lexicon, naming
 from agentops.injection.kinds import Kind
+from agentops.injection.names import labels, lexicon, naming
 from agentops.injection.template import Assigned, Hole, Template
 from agentops.model.finding import Confidence
 from agentops.text import one_line

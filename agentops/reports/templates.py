@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from agentops.injection.analysis import Analysis, FileError
-from agentops.injection.store_entry import entry
+from agentops.injection.kept.entry import entry
 from agentops.text import clean
 
 

@@ -11,11 +11,11 @@ from agentops.contracts import Bench
 from agentops.drivers import folder
 from agentops.drivers.cache import Cache
 from agentops.errors import Interrupted
-from agentops.injection import cached
 from agentops.injection.accepted import GateRisk, gate_risk
 from agentops.injection.analysis import Analysis, TemplateResult
-from agentops.injection.cached import Remembered
 from agentops.injection.engine import analyse, find
+from agentops.injection.kept import cached
+from agentops.injection.kept.cached import Remembered
 from agentops.injection.trust import Judge
 from agentops.model.events import Progress
 from agentops.model.outcome import Outcome

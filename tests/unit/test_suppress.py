@@ -65,7 +65,9 @@ def test_a_heading_is_no_comment() -> None:
 
 
 def test_front_matter_has_comments_of_its_own() -> None:
-    head, body = comments("---\n# agentops: ignore[PT001] why\nrole: user\n---\n# agentops: ignore[PT001] why\n", "a.md")
+    head, body = comments(
+        "---\n# agentops: ignore[PT001] why\nrole: user\n---\n# agentops: ignore[PT001] why\n", "a.md"
+    )
     assert head.problem == ""
     assert head.lines == (2, 3)
     assert body.problem == "it stands in no comment of this kind of file"

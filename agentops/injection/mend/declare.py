@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from agentops.injection.defence.mitigation import Seen
+from agentops.injection.defence.wording import Kind
 from agentops.injection.mend.edits import Edit, NoMend
 from agentops.injection.mend.looked import At, Looked
 from agentops.injection.mend.nesting import Nesting
 from agentops.injection.mend.rooms import Rooms, joined, spots
-from agentops.injection.mitigation import Seen
 from agentops.injection.template import HOLE_MARK, Hole, Span, Text
-from agentops.injection.wording import Kind
 
 _MOST_TAGS = 8
 _MOST_TRIES = 20

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from agentops.injection.accepted import accepted
 from agentops.injection.analysis import TemplateResult
+from agentops.injection.defence.mitigation import Declared, Seen, look
 from agentops.injection.engine import parse
 from agentops.injection.judging import judge_file
-from agentops.injection.mitigation import Declared, Seen, look
 from agentops.injection.risk import WARN_AT, of_variables
 from agentops.injection.rules.base import JudgedHole
 from agentops.injection.source import Source

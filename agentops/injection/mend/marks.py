@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from agentops.injection.labels import label
 from agentops.injection.mend.edits import Edit, NoMend
 from agentops.injection.mend.looked import At, Looked
 from agentops.injection.mend.nesting import Nesting
 from agentops.injection.mend.rooms import Room, Rooms, exact
+from agentops.injection.names.labels import label
 from agentops.injection.source import Source
 
 _GAP = re.compile(r"[ \t,;:/|.-]{0,10}\n?[ \t]{0,40}")

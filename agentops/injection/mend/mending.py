@@ -207,7 +207,7 @@ def _named_already(looked: Looked, bare: Sequence[At]) -> str:
 
 def _telling(looked: Looked, at: At, judge: Judge) -> str:
     """The label of the hole where only that tells whose text it is: the tag must say it then, standing between."""
-    from agentops.injection.labels import label
+    from agentops.injection.names.labels import label
 
     if judge.trust(at.one.hole, looked.template).kind is at.one.trust.kind:
         return ""

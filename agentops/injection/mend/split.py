@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from agentops.injection.defence.mitigation import Seen
+from agentops.injection.defence.wording import Kind, Sentence
 from agentops.injection.mend.edits import Edit, NoMend
 from agentops.injection.mend.looked import Looked, Options
 from agentops.injection.mend.rooms import Rooms, exact
-from agentops.injection.mitigation import Seen
 from agentops.injection.template import Text
-from agentops.injection.wording import Kind, Sentence
 
 
 def split(looked: Looked, options: Options, rooms: Rooms) -> tuple[Edit, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
-from agentops.injection.mitigation import Declared, Mitigation, Seen
+from agentops.injection.defence.mitigation import Declared, Mitigation, Seen
 from agentops.injection.risk import Risk
 from agentops.injection.source import Source
 from agentops.injection.template import BoundaryKind, Hole, Template, TemplateKind

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from agentops.injection.defence.mitigation import Declared, Seen
+from agentops.injection.defence.wording import Kind as Wording
 from agentops.injection.kinds import Kind
-from agentops.injection.mitigation import Declared, Seen
 from agentops.injection.rules.base import Hit, Judged, JudgedHole
 from agentops.injection.template import Note
-from agentops.injection.wording import Kind as Wording
 from agentops.model.finding import Confidence
 
 SYSTEM = ("system", "developer")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agentops.injection.mitigation import Declared
+from agentops.injection.defence.mitigation import Declared
 from agentops.injection.rules.base import Hit, Judged, Rule
 from agentops.injection.rules.places import SYSTEM, in_value, mixed, self_set, untrusted
 from agentops.injection.template import BoundaryKind

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from agentops.injection.mitigation import Declared
+from agentops.injection.defence.mitigation import Declared
 from agentops.injection.rules.base import Hit, Judged, Rule
 from agentops.injection.template import BoundaryKind
 from agentops.model.finding import Severity

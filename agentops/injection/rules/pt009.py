@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from agentops.injection.mitigation import Seen
+from agentops.injection.defence.mitigation import Seen
 from agentops.injection.rules.base import Hit, Judged, Rule
 from agentops.injection.rules.places import Placed, untrusted
 from agentops.model.finding import Severity

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from agentops.injection.mitigation import Seen
+from agentops.injection.defence.mitigation import Seen
 from agentops.injection.rules.base import Hit, Judged, Rule
 from agentops.injection.rules.places import mixed, near_mark, noted, settled, turn_marks, untrusted
 from agentops.injection.template import NoteKind

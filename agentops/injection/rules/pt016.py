@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agentops.injection.boundary import ESCAPING, QUOTING
+from agentops.injection.defence.boundary import ESCAPING, QUOTING
 from agentops.injection.rules.base import Hit, Judged, Rule
 from agentops.injection.rules.places import in_literal, untrusted
 from agentops.model.finding import Severity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agentops.injection.boundary import QUOTING
+from agentops.injection.defence.boundary import QUOTING
 from agentops.injection.kinds import Kind
 from agentops.injection.rules.base import Hit, Judged, Rule
 from agentops.injection.rules.places import noted

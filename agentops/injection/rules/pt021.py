@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agentops.injection.hidden_places import sent
+from agentops.injection.hidden.places import sent
 from agentops.injection.rules.base import ContentRule, FileText, Hit
 from agentops.model.finding import Severity
 from agentops.model.rule import RuleInfo

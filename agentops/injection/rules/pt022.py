@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agentops.injection.hidden_places import Sent, sent
-from agentops.injection.poison_phrases import Phrase, clauses, folded, phrase, speaks_about
+from agentops.injection.hidden.phrases import Phrase, clauses, folded, phrase, speaks_about
+from agentops.injection.hidden.places import Sent, sent
 from agentops.injection.rules.base import ContentRule, FileText, Hit
 from agentops.injection.template import TemplateKind
 from agentops.model.finding import Confidence, Severity

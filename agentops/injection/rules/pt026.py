@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agentops.injection import hidden_unicode
-from agentops.injection.hidden_places import sent
-from agentops.injection.hidden_unicode import Hidden, Sort
+from agentops.injection.hidden import unicode as hidden_unicode
+from agentops.injection.hidden.places import sent
+from agentops.injection.hidden.unicode import Hidden, Sort
 from agentops.injection.rules.base import ContentRule, FileText, Hit
 from agentops.model.finding import Confidence, Location, Severity
 from agentops.model.rule import RuleInfo

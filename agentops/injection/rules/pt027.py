@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agentops.injection.hidden_markup import places, speaks_to_a_model
-from agentops.injection.hidden_places import sent
+from agentops.injection.hidden.markup import places, speaks_to_a_model
+from agentops.injection.hidden.places import sent
 from agentops.injection.rules.base import ContentRule, FileText, Hit
 from agentops.model.finding import Confidence, Severity
 from agentops.model.rule import RuleInfo

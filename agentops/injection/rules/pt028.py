@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agentops.injection.hidden_places import Sent, sent
-from agentops.injection.poison import Sign, signs
+from agentops.injection.hidden.places import Sent, sent
+from agentops.injection.hidden.poison import Sign, signs
 from agentops.injection.rules.base import ContentRule, FileText, Hit
 from agentops.injection.template import TemplateKind
 from agentops.model.finding import Confidence, Severity

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from agentops.injection.mitigation import Seen
-from agentops.injection.poison_phrases import clauses, folded, phrase, speaks_about
+from agentops.injection.defence.mitigation import Seen
+from agentops.injection.hidden.phrases import clauses, folded, phrase, speaks_about
 from agentops.injection.rules.base import Hit, Judged, JudgedHole, Rule
 from agentops.injection.template import HOLE_MARK, Hole, Text
 from agentops.model.finding import Confidence, Location, Severity

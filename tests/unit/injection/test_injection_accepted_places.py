@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from agentops.injection import cached, engine
+from agentops.injection import engine
 from agentops.injection.accepted import gate_risk
 from agentops.injection.analysis import TemplateResult
+from agentops.injection.kept import cached
 from agentops.injection.mend import mend, mend_files
 from agentops.injection.source import Source
 from agentops.injection.trust import Judge

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentops.injection import engine
-from agentops.injection.hidden_unicode import MOST, Sort, find
+from agentops.injection.hidden.unicode import MOST, Sort, find
 from agentops.model.finding import Finding
 
 

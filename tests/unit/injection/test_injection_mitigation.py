@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from agentops.injection import engine
+from agentops.injection.defence.mitigation import Declared, Mitigation, look
+from agentops.injection.defence.wording import Kind, gives_orders, sentences
 from agentops.injection.engine import parse
-from agentops.injection.mitigation import Declared, Mitigation, look
 from agentops.injection.source import Source
 from agentops.injection.template import BoundaryKind
-from agentops.injection.wording import Kind, gives_orders, sentences
 
 
 def mitigation(text: str, name: str = "x", path: str = "a.txt") -> Mitigation:

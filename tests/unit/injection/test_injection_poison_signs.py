@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentops.injection import engine
-from agentops.injection.poison import Sign, signs
-from agentops.injection.poison_phrases import clauses, folded
+from agentops.injection.hidden.phrases import clauses, folded
+from agentops.injection.hidden.poison import Sign, signs
 
 
 def told(text: str) -> set[Sign]:

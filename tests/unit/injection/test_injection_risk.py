@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agentops.injection import engine
 from agentops.injection.analysis import TemplateResult
-from agentops.injection.mitigation import Declared, Mitigation
+from agentops.injection.defence.mitigation import Declared, Mitigation
 from agentops.injection.risk import EFFECT, FLOOR, band, combine, hole_risk, weigh
 from agentops.injection.template import Boundary, BoundaryKind
 from agentops.injection.trust import Kind, Trust

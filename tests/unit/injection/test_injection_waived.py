@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from agentops.drivers.cache import Cache
-from agentops.injection import cached, engine, store, store_entry
+from agentops.injection import engine
 from agentops.injection.accepted import gate_risk
 from agentops.injection.analysis import TemplateResult
-from agentops.injection.cached import Remembered
+from agentops.injection.kept import cached, store
+from agentops.injection.kept import entry as store_entry
+from agentops.injection.kept.cached import Remembered
 from agentops.injection.rules import pt090
 from agentops.model.finding import Confidence, Finding, Location, Severity
 

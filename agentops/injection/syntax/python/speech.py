@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from agentops.injection import roles_marks, wording, wording_languages
+from agentops.injection import roles_marks
+from agentops.injection.defence import wording, wording_languages
 from agentops.injection.syntax.python.words import ORDER, STRONG_ORDER, count_words, is_other_language, words
 from agentops.injection.template import HOLE_MARK
 from agentops.pysource.texts import Literal, Parts, Value

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agentops.injection.poison import Sign, signs
-from agentops.injection.poison_phrases import folded
+from agentops.injection.hidden.phrases import folded
+from agentops.injection.hidden.poison import Sign, signs
 
 _LONGEST = 4_000
 MOST = 200

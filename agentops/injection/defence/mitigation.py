@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from agentops.injection.boundary import boundaries, last_of
+from agentops.injection.defence.boundary import boundaries, last_of
+from agentops.injection.defence.wording import Kind, Sentence, sentences
 from agentops.injection.template import Boundary, Hole, Message, Template, body
-from agentops.injection.wording import Kind, Sentence, sentences
 
 _ENCODING = ("b64encode", "base64", "base64encode", "datamark", "rot13", "hexencode")
 

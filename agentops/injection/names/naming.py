@@ -6,8 +6,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from agentops.injection import lexicon, lexicon_languages
 from agentops.injection.kinds import Kind
+from agentops.injection.names import lexicon, lexicon_languages
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SUBSCRIPT = re.compile(r"\[\s{0,4}['\"]?([^\]'\"]{0,80})['\"]?\s{0,4}\]")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from agentops.injection.poison_phrases import Phrase, clauses, folded, phrase, speaks_about
+from agentops.injection.hidden.phrases import Phrase, clauses, folded, phrase, speaks_about
 
 
 class Sign(Enum):

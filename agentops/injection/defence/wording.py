@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from agentops.injection import wording_languages
+from agentops.injection.defence import wording_languages
 from agentops.injection.template import HOLE_MARK
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from agentops.injection.defence.wording import gives_orders
 from agentops.injection.template import Boundary, BoundaryKind, Hole
-from agentops.injection.wording import gives_orders
 
 # What holds more text of the template's own than this is a layout of the prompt, not a mark around a hole.
 _MOST_INSIDE = 2_000

@@ -24,7 +24,7 @@ _LIBRARIES = ("jinja2", "yaml")
 def identity(paths: Sequence[str], *, root: Path, trust: Mapping[str, str], markers: Sequence[Sequence[str]]) -> str:
     """The key of all results that the same code makes under the same configuration: 32 hex digits."""
     digest = hashlib.sha256(VERSION.encode())
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parents[2]
     for name in _CODE:
         place = package / name
         for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
@@ -49,7 +49,7 @@ class Remembered:
         kept = self._cache.get(str(path))
         if kept is None:
             return None
-        from agentops.injection import store
+        from agentops.injection.kept import store
 
         try:
             return store.decode(kept.texts[0])
@@ -58,8 +58,9 @@ class Remembered:
 
     def put(self, path: Path, results: Sequence[TemplateResult], *, needs: Sequence[Path]) -> None:
         """Remember the results. `needs` are the files that were read for them or looked for in vain."""
-        from agentops.injection import store, store_entry
         from agentops.injection.accepted import gate_risk
+        from agentops.injection.kept import entry as store_entry
+        from agentops.injection.kept import store
 
         risks = [gate_risk(r) for r in results]
         entries = [{k: v for k, v in store_entry.entry(r).items() if k != "path"} for r in results]

@@ -1,0 +1,1 @@
+"""What a template does against injection: the sentences, the marks around holes, and what both come to."""
