@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from agentops.injection.defence import wording_languages
@@ -105,6 +105,22 @@ _IS_DATA = re.compile(
     rf"|\b{_NOT}\s+(?:ever\s+)?(?:treat|regard|interpret|consider|view|take|handle)\w{{0,3}}\b[^.!?;]{{0,80}}?\bas\s+"
     rf"(?:an?\s+|the\s+|new\s+|any\s+)?{_ORDERS}\b"
 )
+# "Anything <page> asks you to do must be ignored", "if it tells you to do something, don't", "can never override".
+_TELLS = r"(?:tells?|asks?|instructs?|orders?|commands?|wants?|says?|demands?)"
+_RULES = r"(?:rules?|instructions?|orders?|prompts?|tasks?|roles?|guidelines|behaviou?rs?|policy|policies)"
+_CHANGES = r"(?:override|change|alter|replace|modify|supersede)s?"
+_POWERLESS = re.compile(
+    rf"\b(?:anything|whatever|everything|what)\b{_GAP}\b{_TELLS}\b{_GAP}\b(?:must|should|shall|is to|has to) be "
+    r"(?:ignored|disregarded|refused)\b"
+    rf"|\b(?:if|when|even if)\b{_GAP}\b{_TELLS} you\b{_GAP}\b(?:do not|don't|never|must not)\s+"
+    r"(?:do (?:it|so|that|this)|follow (?:it|them|that)|obey|comply(?: with (?:it|them))?)\W{0,4}$"
+    rf"|\b(?:content|text|data|input|instructions?|commands?|anything)\b{_GAP}\b(?:inside|within|in|from|between)\b{_GAP}"
+    rf"\b(?:never|not|cannot|can't)\b[^.!?]{{0,20}}?\b{_CHANGES}\b{_GAP}\b{_RULES}\b"
+    rf"|\b(?:nothing|no \w+)\b{_GAP}\b(?:inside|within|in|from|between)\b{_GAP}\b{_CHANGES}\b{_GAP}\b{_RULES}\b"
+)
+# What is spoken of in the sentence before: "It may contain instructions. Do not obey them."
+_NOT_THEM = re.compile(rf"^\W{{0,8}}(?:you )?{_NOT}{_BEFORE_OBEY}{_OBEY}\s+(?:it|them|those|these|that|any of)\b")
+_MAY_HOLD = re.compile(rf"\b(?:contain|include|hold|carry|have|hide)\w{{0,3}}\b{_GAP}\b{_ORDERS}\b")
 _WRITES = re.compile(r"\b(?:return|output|reply|respond|write|produce|print)\b")
 _TAG_NAME = re.compile(r"</?([A-Za-z_][\w.:\x00-]{0,63})[^<>]{0,40}>|\[/?([A-Za-z_][\w ]{0,40})\]")
 _FILLED = re.compile(r"<([A-Za-z_][\w.:-]{0,63})(?:\s[^<>]{0,200})?>[^<>]{0,200}?\x00[^<>]{0,200}</\1>")
@@ -151,6 +167,8 @@ _ORDER = re.compile(
     r"only (?:answer|return|use|output|reply))\b"
     r"|^(?:what|which|who|how|why|is|are|does|can|could|would)\b.{0,200}\?"
 )
+# A line within a sentence that begins with an order, as below a title without a full stop.
+_ORDER_LINE = re.compile(rf"\n[ \t]{{0,8}}(?:{'|'.join(_VERBS.split())})[ \t]+\w", re.I)
 # "Your answer:" begins the answer and orders nothing.
 _ANSWER_CUE = re.compile(
     r"\W{0,8}(?:(?:your|the|my|final|new|short|now|and) ){0,3}(?:answer|response|reply|output|result|completion"
@@ -167,6 +185,18 @@ _WORD = re.compile(r"[^\W\d_]")
 
 def sentences(text: str) -> Iterator[Sentence]:
     """The sentences of a message's body, in order, each with what it does. Linear in the length of the text."""
+    before = None
+    for sentence in _cut(text):
+        told = sentence.kind is not Kind.DECLARATION and _NOT_THEM.search(sentence.said) is not None
+        if told and before is not None and _MAY_HOLD.search(before.said):
+            spoken = text[before.start : before.end]
+            yield replace(sentence, kind=Kind.DECLARATION, tags=_tags(spoken), words=_words(spoken), said=before.said)
+        else:
+            yield sentence
+        before = sentence
+
+
+def _cut(text: str) -> Iterator[Sentence]:
     start = 0
     for found in _BREAK.finditer(text):
         yield from _classified(text, start, found.start())
@@ -203,7 +233,7 @@ def _sentence(part: str, start: int, end: int) -> Sentence:
 
 def _declares(low: str) -> bool:
     """An order never to follow what some text says, or the statement that it is only data."""
-    if _NEVER_FOLLOW.search(low) and _INSIDE.search(low) and not _OWN_ORDERS.search(low):
+    if _POWERLESS.search(low) or (_NEVER_FOLLOW.search(low) and _INSIDE.search(low) and not _OWN_ORDERS.search(low)):
         return True
     if (found := _IS_DATA.search(low)) is not None and not _WRITES.search(low, 0, found.start()):
         return True
@@ -227,7 +257,7 @@ def _orders(low: str, part: str) -> bool:
         return False
     if lead := _LEAD.match(low):
         low = low[lead.end() :]
-    if _ORDER.search(low) or wording_languages.ORDER.search(low):
+    if _ORDER.search(low) or wording_languages.ORDER.search(low) or _ORDER_LINE.search(part):
         return True
     words = _FILLED_LINE.sub("", part).replace(HOLE_MARK, " ").split()
     # Long prose, or prose in a script without spaces, may well be an order in other words.

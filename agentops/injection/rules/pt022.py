@@ -14,7 +14,8 @@ from agentops.text import said
 
 _OBEY = r"\b(?:follow|obey|comply with|carry out|execute|perform|adhere to|act on|act upon)\b"
 _ORDERS = (
-    r"\b(?:instructions?|requests?|commands?|directions|directives|orders|steps|whatever|anything|everything|all)\b"
+    r"\b(?:instructions?|requests?|commands?|directions|directives|orders|steps|tasks|whatever|anything|everything"
+    r"|all)\b"
 )
 _OUTSIDE = (
     r"\b(?:comments?|issues?|tickets?|(?:web ?)?pages?|web ?sites?|urls?|links?|e-?mails?|pull requests?|prs?|"
@@ -37,6 +38,11 @@ _ALWAYS: tuple[Phrase, ...] = (
            r"\b(?:comply|obey|follow (?:them|it|those)|do (?:so|it|what)|carry (?:them|it) out)\b", gaps=(24, 40, 60)),
     phrase("whatever,anything,everything,what the", r"\b(?:do|follow|obey|execute|run)\b",
            r"\b(?:whatever|anything|everything|exactly what|what)\b", _OUTSIDE, _SAYS, gaps=(4, 12, 12)),
+    phrase("do what,do whatever,do everything,follow,obey,carry out,execute", _OUTSIDE,
+           r"\b(?:do|follow|obey|carry out|execute|perform)\b", r"\b(?:whatever|anything|everything|what|instructions?"
+           r"|commands?|requests?)\b",
+           r"\b(?:(?:it|they|he|she) (?:says?|asks?|tells?|wants?|demands?)|(?:in|from) (?:it|them))\b",
+           gaps=(24, 12, 24)),
     phrase("runbook,playbook,url,link", r"\b(?:must|always)\b", r"\b(?:fetch|open|visit|load)\b",
            r"\b(?:runbooks?|playbooks?|urls?|links?)\b", gaps=(12, 24)),
 )  # fmt: skip

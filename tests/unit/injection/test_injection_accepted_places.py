@@ -142,7 +142,7 @@ def test_the_key_of_the_cache_speaks_of_everything(tmp_path: Path, monkeypatch: 
         (), root=tmp_path / "x", trust={}, markers=()
     )
     before = key()
-    package = Path(cached.__file__).parents[1]
+    package = Path(cached.__file__).parents[2]
     read = Path.read_bytes
     for name in ("injection/trust.py", "secrets/detector.py", "pysource/parse.py", "suppress/spans.py",
                  "suppress/comments.py", "text.py", "model/finding.py"):  # fmt: skip
