@@ -18,7 +18,7 @@ _ORDERS = (
     r"|all)\b"
 )
 _OUTSIDE = (
-    r"\b(?:comments?|issues?|tickets?|(?:web ?)?pages?|web ?sites?|urls?|links?|e-?mails?|pull requests?|prs?|"
+    r"\b(?:comments?|issues?|tickets?|(?:web ?)?pages?|web ?sites?|urls?|links?|(?:e-?)?mails?|pull requests?|prs?|"
     r"attachments?|search results?|tool (?:outputs?|results?)|retrieved \w+|documents?|runbooks?|"
     r"messages? from (?:others|"
     r"third))\b"
