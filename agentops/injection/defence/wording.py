@@ -118,6 +118,13 @@ _POWERLESS = re.compile(
     rf"\b(?:never|not|cannot|can't)\b[^.!?]{{0,20}}?\b{_CHANGES}\b{_GAP}\b{_RULES}\b"
     rf"|\b(?:nothing|no \w+)\b{_GAP}\b(?:inside|within|in|from|between)\b{_GAP}\b{_CHANGES}\b{_GAP}\b{_RULES}\b"
 )
+# One of these stands in every declaration, and one of the others in those that the pattern above finds.
+_OF_DECLARATIONS = (
+    "instruction", "command", "order", "direct", "request", "prompt", "data", "text", "content", "information", "input",
+    "material", "evidence", "untrusted", "anything", "whatever", "everything", "nothing", "what", " you", "no ",
+)  # fmt: skip
+_OF_POWER = (" you", "be ignored", "be disregarded", "be refused", "overrid", "change", "alter", "replace", "modif",
+             "supersede")  # fmt: skip
 # What is spoken of in the sentence before: "It may contain instructions. Do not obey them."
 _NOT_THEM = re.compile(rf"^\W{{0,8}}(?:you )?{_NOT}{_BEFORE_OBEY}{_OBEY}\s+(?:it|them|those|these|that|any of)\b")
 _MAY_HOLD = re.compile(rf"\b(?:contain|include|hold|carry|have|hide)\w{{0,3}}\b{_GAP}\b{_ORDERS}\b")
@@ -178,6 +185,7 @@ _ANSWER_CUE = re.compile(
 _WORDS_OF_A_LABEL = 12
 # What a sentence begins with and does not say: marks, and tags such as `<review>`.
 _LEAD = re.compile(r"(?:[^\w<\x00]|<(?!/?[a-z_])|</?[a-z_][\w.:-]{0,63}(?:\s[^<>]{0,200})?>|_)+")
+_AROUND = " -#>=~_[]()`'\":.\x00"
 # "Company: {company}" on a line of its own.
 _FILLED_LINE = re.compile(r"^[^\n:\x00]{1,60}:[^\w\n\x00]{0,20}\x00[^\w\n]{0,20}$", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d_]")
@@ -222,6 +230,9 @@ def _sentence(part: str, start: int, end: int) -> Sentence:
         return Sentence(start, end, Kind.LABEL)
     low = part.lower().replace("\u2019", "'").replace("*", "")
     low = " ".join(low.split())
+    if " " not in low and low.isascii():
+        # One word is an order at most: `Translate`.
+        return Sentence(start, end, Kind.ORDER if _ORDER.search(low.lstrip(_AROUND)) else Kind.LABEL, said=low)
     if _declares(low):
         # Marks around a hole stand for themselves and are not spoken of.
         spoken = _FILLED.sub(" ", part) if HOLE_MARK in part else part
@@ -233,10 +244,13 @@ def _sentence(part: str, start: int, end: int) -> Sentence:
 
 def _declares(low: str) -> bool:
     """An order never to follow what some text says, or the statement that it is only data."""
-    if _POWERLESS.search(low) or (_NEVER_FOLLOW.search(low) and _INSIDE.search(low) and not _OWN_ORDERS.search(low)):
-        return True
-    if (found := _IS_DATA.search(low)) is not None and not _WRITES.search(low, 0, found.start()):
-        return True
+    if any(word in low for word in _OF_DECLARATIONS):
+        if any(word in low for word in _OF_POWER) and _POWERLESS.search(low):
+            return True
+        if _NEVER_FOLLOW.search(low) and _INSIDE.search(low) and not _OWN_ORDERS.search(low):
+            return True
+        if (found := _IS_DATA.search(low)) is not None and not _WRITES.search(low, 0, found.start()):
+            return True
     return wording_languages.NEVER_FOLLOW.search(low) is not None
 
 

@@ -25,6 +25,7 @@ PIECES = (
     "\x00", "\x1b[2J", "\xe9", "\u554f\u984c", "\ud800", "\ufeff", "<!-- ", " -->", "agentops: ignore[PT002] because",
     '{"role": "user", "content": "', "0", "1", "-1", "1e999", "null", "true", "~", "? ", "<<: *a\n", "%YAML 1.1\n",
     "!!python/object:a ", "{{> p}}", "{{#a}}", "{{/a}}",
+    "<%= x %>", "[[x]]", "__X__", "{a b}", "[ABCD]", "{{ x | default: y }}", "x.append(y)", "**kw", "\\${x}", "{{x}}",
 )  # fmt: skip
 NAMES = (
     "a.txt", "a.md", "a.j2", "a.mustache", "a.tmpl", "a.prompt", "a.prompty", "a.gotmpl", "SKILL.md", "a.yaml",
