@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -46,12 +47,14 @@ def registry() -> tuple[RuleInfo, ...]:
 
 
 def find(word: str, rules: Sequence[RuleInfo]) -> RuleInfo:
-    """The rule of that id, in whatever case. Raises UsageError, which names the nearest ids."""
+    """The rule of that id, in whatever case, its zeros left out or not. Raises UsageError, which names the nearest."""
     from difflib import get_close_matches
 
     from agentops.text import said
 
     wanted = word.strip().upper()
+    if short := re.fullmatch(r"([A-Z]{2})([0-9]{1,2})", wanted):
+        wanted = f"{short[1]}{short[2]:0>3}"
     ids = [rule.id for rule in rules]
     for rule in rules:
         if rule.id == wanted:

@@ -20,6 +20,7 @@ def carry_out(
     exclude: Sequence[str] = (),
     trust: Mapping[str, str] | None = None,
     markers: Sequence[tuple[str, str]] = (),
+    baseline: str | None = None,
     fail_at: float = 0.8,
     strict: bool = False,
     split: bool | None = None,
@@ -29,14 +30,18 @@ def carry_out(
     """Mend the templates below the paths, or with `write` off print the unified diff; say what was done and left.
 
     The diff goes to standard output, remarks to standard error. Returns what a check of the mended files would: FAIL
-    where one is above `fail_at`, ERROR where one could not be measured, else PASS. Raises ConfigError for the paths and
-    for `trust`, ReportError where a file cannot be written.
+    where one is above `fail_at`, ERROR where one could not be measured, else PASS. What the file
+    `baseline` (relative to `root`) holds does not count. Raises ConfigError for the paths,
+    for `trust` and for `baseline`, ReportError where a file cannot be written.
     """
+    from agentops import suppress
     from agentops.injection.accepted import gate_risk
     from agentops.injection.mend import Options, mend_files
     from agentops.injection.mend import write as write_file
     from agentops.injection.risk import WARN_AT
+    from agentops.stages.prompts import waived_by
 
+    known = None if baseline is None else suppress.read_baseline(root / baseline, shown=baseline)
     options = Options(strict=strict, threshold=min(fail_at, WARN_AT), split=split, roles=roles, escape=escape)
     done = mend_files(paths, root=root, exclude=exclude, trust=trust, markers=markers, options=options)
     mended = [f for f in done.files if f.changed]
@@ -52,7 +57,8 @@ def carry_out(
             click.echo(f"left {said(line, 1000)}", err=True)
     for error in done.errors:
         click.echo(f"error: {said(error.message, 1000)}", err=True)
-    risks = [(t, gate_risk(t)) for t in done.templates]
+    templates = done.templates if known is None else waived_by(known, done.templates)
+    risks = [(t, gate_risk(t)) for t in templates]
     over = [(t, r.high if strict else r.low) for t, r in risks if (r.high if strict else r.low) > fail_at]
     for one, risk in over:
         click.echo(f"above {fail_at:g}: {said(one.path, 300)}:{one.line} risk {risk:.2f}", err=True)

@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from agentops.cli import options
-from agentops.cli.prompts_asked import Asked, planned
-from agentops.errors import UsageError
+from agentops.cli.prompts_asked import Asked, check_mending, check_there, planned
 
 
 @click.command("prompts")
+@click.argument("places", nargs=-1, type=click.Path(), metavar="[PATH]...")
 @options.config
 @options.environment
-@click.option("--prompts-dir", "dirs", multiple=True, type=click.Path(), help="A folder or file (may be repeated).")
+@click.option("--prompts-dir", "dirs", multiple=True, type=click.Path(), help="The same as PATH.")
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1, max_open=True),
@@ -34,8 +34,8 @@ from agentops.errors import UsageError
     "--write-baseline", type=click.Path(path_type=Path, dir_okay=False), default=None,
     help="Write the findings of this run as a baseline, and judge by it.",
 )  # fmt: skip
-@click.option("--fix", "mending", flag_value="fix", help="Mend the templates: marks and a declaration. See docs.")
-@click.option("--diff", "mending", flag_value="diff", help="Print what --fix would change, and change nothing.")
+@click.option("--fix", "fixing", is_flag=True, help="Mend the templates: marks and a declaration. See docs.")
+@click.option("--diff", "showing", is_flag=True, help="Print what --fix would change, and change nothing.")
 @click.option("--split", is_flag=True, help="With --fix or --diff: may cut a text without roles into roles.")
 @click.option("--fix-roles", is_flag=True, help="With --fix or --diff: may move a value out of system text.")
 @click.option("--escape", is_flag=True, help="With --fix or --diff: may add an escaping filter.")
@@ -45,13 +45,15 @@ from agentops.errors import UsageError
 def command(
     config_path: Path | None,
     environment: str | None,
+    places: tuple[str, ...],
     dirs: tuple[str, ...],
     threshold: float | None,
     strict: bool,
     form: str,
     baseline: Path | None,
     write_baseline: Path | None,
-    mending: str | None,
+    fixing: bool,
+    showing: bool,
     split: bool,
     fix_roles: bool,
     escape: bool,
@@ -61,25 +63,33 @@ def command(
     sarif_path: Path | None,
     quiet: bool,
 ) -> int:
-    """Analyse prompt templates for injection risk. Needs no configuration where --prompts-dir is given."""
+    """Analyse the prompt templates in each PATH, a folder or a file, for injection risk.
+
+    Without a PATH, those that the configuration names. Needs no configuration where a PATH is given.
+    """
+    mending = fixing or showing
+    check_mending(
+        fixing=fixing, showing=showing, form=form, more=split or fix_roles or escape, writing=write_baseline is not None
+    )
+    check_there(dirs, "--prompts-dir")
+    check_there(places, "PATH")
+    dirs = (*places, *dirs)
     # Absolute without links resolved: the cache refuses to lie behind a link.
     cache = None if no_cache else out_base.absolute() / "cache" / "prompts"
     asked = Asked(dirs, config_path, environment, threshold, strict, baseline, write_baseline, cache)
-    if mending is None and (split or fix_roles or escape):
-        raise UsageError("--split, --fix-roles and --escape say how to mend", hint="add --fix or --diff")
-    if form == "json" and mending is None and junit_path is None and sarif_path is None:
+    if form == "json" and not mending and junit_path is None and sarif_path is None:
         from agentops.cli import prompts_quick
 
         if (answer := prompts_quick.answer(asked)) is not None:
             return prompts_quick.tell(answer, quiet=quiet)
     settings, plan = planned(asked)
-    if mending is not None and settings.prompts is not None:
+    if mending and settings.prompts is not None:
         from agentops.cli import fix
 
         some = settings.prompts
         return fix.carry_out(
-            [Path(p) for p in some.paths], write=mending == "fix", root=settings.root, exclude=some.exclude,
-            trust=some.trust, markers=some.markers, fail_at=some.fail_at, strict=some.strict,
+            [Path(p) for p in some.paths], write=fixing, root=settings.root, exclude=some.exclude,
+            trust=some.trust, markers=some.markers, baseline=some.baseline, fail_at=some.fail_at, strict=some.strict,
             split=split or None, roles=fix_roles, escape=escape,
         )  # fmt: skip
     if form == "text":

@@ -66,10 +66,11 @@ def answer(asked: Asked) -> Answer | None:
         kept = cached.entries(cache, str(path))
         if kept is None:
             return None
-        texts, low, high = kept
-        worst = max(worst, high if asked.strict else low)
         name = json.dumps(given(str(path)))
-        parts += [f'{{"path":{name},{text[1:]}' for text in texts]
+        for text, low, high in kept:
+            held = high if asked.strict else low
+            worst = max(worst, held)
+            parts.append(f'{{"path":{name},"gated":{json.dumps(held)},{text[1:]}')
     cache.save()
     if not parts:
         return None

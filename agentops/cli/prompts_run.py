@@ -52,7 +52,7 @@ def _document(plan: pipeline.Plan, run: RunResult, verdict: Verdict, *, form: st
 
     stage = next(s for s in plan.stages if isinstance(s, PromptsStage))
     analysis = stage.gated.analysis if stage.gated is not None else Analysis((), ())
-    return templates.render(analysis, path=given)
+    return templates.render(analysis, path=given, strict=stage.strict)
 
 
 def _told(run: RunResult, verdict: Verdict, problems: list[AgentopsError], *, quiet: bool) -> None:

@@ -13,6 +13,9 @@ from agentops.config.document import Document
 from agentops.errors import ConfigError, UsageError
 from agentops.model.settings import Settings
 
+# Stands where a configuration has to have an agent and none is run.
+_NO_AGENT = {"name": "agent", "url": "http://localhost"}
+
 
 def settings_for(
     config_path: Path | None,
@@ -26,7 +29,8 @@ def settings_for(
 ) -> Settings:
     """The configuration with `section.key` replaced by `paths` where these are given.
 
-    Where there is no configuration file, the paths (and for evals the url) are configuration enough.
+    Where there is no configuration file, the paths (and for evals the url) are configuration enough. For prompts, the
+    file need say nothing of the agent, or may leave it unfinished.
     """
     path = config_path or Path(load.DEFAULT_NAME)
     laid_over = dict(flags or {})
@@ -35,15 +39,24 @@ def settings_for(
             raise ConfigError(f"there is no {load.DEFAULT_NAME} here", hint=f"name what to look at with {option}")
         if section == "evals" and url is None:
             raise ConfigError(f"there is no {load.DEFAULT_NAME} here that says how to run the agent", hint="give --url")
-        agent = {"name": "agent", "url": url or "http://localhost"}
+        agent = {**_NO_AGENT, "url": url or _NO_AGENT["url"]}
         data = {"version": 1, "agent": agent, section: {key: list(paths)}}
         settings, _ = load.from_document(Document("command line", data), root=Path.cwd(), flags=laid_over)
     else:
         root = path.resolve().parent
         if paths:
             laid_over[f"{section}.{key}"] = [os.path.relpath(p, root) for p in paths]
-        settings, _ = load.load(path, flags=laid_over)
+        settings = _loaded(path, laid_over, section)
     return _at(settings, url) if url else settings
+
+
+def _loaded(path: Path, flags: Mapping[str, Any], section: str) -> Settings:
+    try:
+        return load.load(path, flags=flags)[0]
+    except ConfigError:
+        if section != "prompts" or not path.is_file():
+            raise
+    return load.load(path, flags=flags, agent=_NO_AGENT)[0]
 
 
 def _at(settings: Settings, url: str) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,11 @@ DEFAULT_NAME = "agentops.yaml"
 _UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
-def load(path: Path, *, flags: Mapping[str, Any] | None = None) -> tuple[s.Settings, Origins]:
-    """Read and check a configuration file; `flags` are values by dotted key that overrule it.
+def load(
+    path: Path, *, flags: Mapping[str, Any] | None = None, agent: Mapping[str, Any] | None = None
+) -> tuple[s.Settings, Origins]:
+    """Read and check a configuration file; `flags` are values by dotted key that overrule it. `agent` stands in for
+    that section, for commands that run no agent.
 
     Paths inside the file are relative to the file's folder. Raises ConfigError with every problem's place.
     """
@@ -32,28 +36,54 @@ def load(path: Path, *, flags: Mapping[str, Any] | None = None) -> tuple[s.Setti
             hint=f"run agentops in the folder that holds {DEFAULT_NAME}, or name the file with --config",
         )
     found = document.read(path, shown=path.name)
-    return from_document(found, root=path.resolve().parent, flags=flags or {})
+    return from_document(found, root=path.resolve().parent, flags=flags or {}, agent=agent)
 
 
-def from_document(found: Document, *, root: Path, flags: Mapping[str, Any]) -> tuple[s.Settings, Origins]:
-    """Check the data, lay the flags over it, fill in the defaults, and build Settings."""
+def from_document(
+    found: Document, *, root: Path, flags: Mapping[str, Any], agent: Mapping[str, Any] | None = None
+) -> tuple[s.Settings, Origins]:
+    """Check the data, lay the flags over it, fill in the defaults, and build Settings. Where `agent` stands in for the
+    section, the flags may also finish what the file leaves out."""
     if found.data is None:
         raise ConfigError(f"{found.path}: the file is empty", hint="see docs/start.md for a first configuration")
-    document.check(found, SCHEMA)
     data = copy.deepcopy(found.data)
+    if agent is None or not isinstance(data, dict):
+        _check(found)
+    else:
+        data["agent"] = {**agent, **_named(data.get("agent"))}
     origins: dict[Keys, str] = {keys: f"{found.path}:{line}" for keys, line in found.lines.items()}
     for dotted, value in flags.items():
         keys = tuple(dotted.split("."))
         _set(data, keys, value)
         origins[keys] = f"flag --{keys[-1].removesuffix('_s').replace('_', '-')}"
-    document.check(Document("the command line", data), SCHEMA)
+    _check(Document("the command line", data) if agent is None else replace(found, data=data))
     _fill(data, document.load_schema(SCHEMA))
     return _settings(data, found, root), Origins(data, origins)
 
 
+def _check(found: Document) -> None:
+    """Hold the data against the schema. Raises ConfigError, which names every section that is missing."""
+    try:
+        document.check(found, SCHEMA)
+    except ConfigError as error:
+        needed = document.load_schema(SCHEMA)["required"] if isinstance(found.data, dict) else ()
+        missing = [f"{found.place(())}: the key {key!r} is missing" for key in needed if key not in found.data]
+        problems = tuple(dict.fromkeys((*missing, *error.problems)))
+        raise ConfigError(problems[0], problems=problems, hint=error.hint) from None
+
+
+def _named(agent: Any) -> dict[str, Any]:
+    """The name alone of a section `agent`, whatever else it holds."""
+    return {"name": agent["name"]} if isinstance(agent, dict) and isinstance(agent.get("name"), str) else {}
+
+
 def _set(data: dict[str, Any], keys: Keys, value: Any) -> None:
     for key in keys[:-1]:
-        data = data.setdefault(str(key), {})
+        if data.get(str(key)) is None:
+            data[str(key)] = {}
+        data = data[str(key)]
+        if not isinstance(data, dict):
+            return  # the schema refuses it
     data[str(keys[-1])] = value
 
 

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from agentops.errors import ConfigError
+from agentops.injection.syntax import FORMATS
 from agentops.injection.syntax.detect import extensions, suffix
 from agentops.injection.template import TemplateError
 from agentops.model.finding import Location
@@ -19,6 +20,7 @@ from agentops.text import one_line
 
 MAX_BYTES = 1_000_000
 _EXCLUDE = "add it to prompts.exclude"
+_CODE = ("python", "javascript", "go", "java")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def read(path: Path, *, name: str, inside: Sequence[Path]) -> str:
     """The file's text with line ends as \\n. `inside` are the folders that links may lead into.
 
     Raises TemplateError for a link out of them, a kind that has no parser, a name that is not UTF-8, and a file that
-    is too large, empty, binary or not UTF-8.
+    is too large, binary, not UTF-8 or empty; source code may be empty, for it need hold no prompt.
     """
     data = _data(path, name=name, inside=inside)
     try:
@@ -114,9 +116,13 @@ def read(path: Path, *, name: str, inside: Sequence[Path]) -> str:
         raise TemplateError(Location(name, line), "not UTF-8", hint=f"save it as UTF-8, or {_EXCLUDE}") from None
     if "\x00" in text:
         raise _error(name, "binary", _EXCLUDE)
-    if not text.strip():
+    if not text.strip() and not _is_code(name):
         raise _error(name, "empty, so there is nothing to measure", f"fill it, delete it, or {_EXCLUDE}")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _is_code(name: str) -> bool:
+    return any(suffix(name) in FORMATS[language].extensions for language in _CODE)
 
 
 def digest(paths: Sequence[Path], *, root: Path, exclude: Sequence[str] = ()) -> str:

@@ -15,6 +15,7 @@ from agentops.pysource.texts import Frame, Literal, Part, Parts, Value
 # The library reference, "printf-style String Formatting" and string.Template.
 _PERCENT = re.compile(r"%(?:\((\w{1,200})\))?[-+ #0]{0,5}(?:\d{1,9}|\*)?(?:\.(?:\d{1,9}|\*))?([diouxXeEfFgGcrsa%])")
 _DOLLAR = re.compile(r"\$(?:(\$)|([_A-Za-z][_A-Za-z0-9]{0,199})|\{([_A-Za-z][_A-Za-z0-9]{0,199})\})")
+_WORD = re.compile(r"\w+")
 _MARKER = re.compile(r"[^\W\d_]{2}|[{}<>$@#%\[\]]")
 _ROOT = re.compile(r"[^.\[]*")
 # Entries of a dict that a variable holds: far more than a text has fields.
@@ -43,7 +44,9 @@ def _substitute(reader: Reading, base: Parts, call: ast.Call, frame: Frame) -> P
 
 def _render(reader: Reading, base: Parts, call: ast.Call, frame: Frame) -> Parts:
     named = handed(reader, call, frame)
-    given = {name: (value, frame) for name, value in named.items()}
+    # A large dict is handed over whole, and a text names few of its keys.
+    said = dict.fromkeys(w for p in base if isinstance(p, Literal) for w in _WORD.findall(p.text))
+    given = {name: (named[name], frame) for name in said if name in named}
     marked = for_engine(base, "jinja2") or ()
     return tuple(replace(p, given=given) if isinstance(p, Literal) and not p.settled else p for p in marked)
 

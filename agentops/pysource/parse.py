@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 _LONG = 200_000
-# Longer source is data and no program; a generated module of a megabyte is read in about two seconds.
+# Longer source is data and no program; a generated module of this size is read in about a second.
 MAX_CHARACTERS = 600_000
 # Before Python 3.12 each field of an f-string costs the length of the whole literal.
 _FEW_BRACES = 20_000

@@ -132,7 +132,9 @@ def _stage(stage: StageResult, verdict: Verdict) -> list[Test]:
     classname = f"agentops.{_name(stage.name)}"
     tests = [_case(f"{classname}.{_name(c.suite)}", c) for c in stage.cases]
     tests += [_check(classname, c) for c in stage.checks]
-    severe = [f for f in stage.findings if f.severity.rank >= Severity.HIGH.rank]
+    # Where each thing has a check, that agrees with the gate, and what was found stands in its text.
+    told = [f for f in stage.findings if f.waiver is not None or not stage.checks]
+    severe = [f for f in told if f.severity.rank >= Severity.HIGH.rank]
     tests += [_finding(classname, f) for f in severe]
     reasons = list(stage.errors)
     if stage.outcome is Outcome.ERROR and not reasons:
@@ -177,7 +179,8 @@ def _check(classname: str, check: Check) -> Test:
     tag = {Outcome.PASS: "", Outcome.FAIL: "failure", Outcome.SKIPPED: "skipped"}.get(check.outcome, "error")
     kinds = {"failure": "CheckFailed", "error": "NotMeasured", "skipped": "Skipped"}
     mark = _mark(tag, kinds[tag], check.message, place + check.detail) if tag else None
-    return Test(full, _name(check.name), _seconds(check.time_s), mark)
+    out = "" if mark else _safe(check.message, _DETAIL)
+    return Test(full, _name(check.name), _seconds(check.time_s), mark, out=out)
 
 
 def _case(classname: str, case: CaseResult) -> Test:

@@ -11,9 +11,10 @@ from agentops.injection.kept.entry import entry
 from agentops.text import clean
 
 
-def render(analysis: Analysis, *, path: Callable[[str], str]) -> str:
-    """The whole document on one line. `path` turns a path of the analysis into the one that people gave."""
-    templates = ({**entry(t), "path": path(t.path)} for t in analysis.templates)
+def render(analysis: Analysis, *, path: Callable[[str], str], strict: bool = False) -> str:
+    """The whole document on one line. `path` turns a path of the analysis into the one that people gave; `strict` is
+    whether the gate takes the high end."""
+    templates = ({**entry(t, strict=strict), "path": path(t.path)} for t in analysis.templates)
     return document((_text(t) for t in templates), (_text(_error(e, path)) for e in analysis.errors))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,6 +56,11 @@ class PromptsStage:
     def after(self) -> tuple[str, ...]:
         """Nothing: the files lie in the repository."""
         return ()
+
+    @property
+    def strict(self) -> bool:
+        """Whether the gate takes the high end."""
+        return self._settings.strict
 
     @property
     def gated(self) -> Gated | None:
@@ -119,10 +125,14 @@ class PromptsStage:
             baseline = suppress.read_baseline(self._root / target, shown=target)
         gone: tuple[suppress.Known, ...] = ()
         if baseline is not None:
-            gone = baseline.gone(f for t in analysis.templates for f in t.findings)
-            known = baseline.fingerprints
-            analysis = replace(analysis, templates=tuple(_waived(t, known) for t in analysis.templates))
+            gone = baseline.gone((f for t in analysis.templates for f in t.findings), looked=self._looked(analysis))
+            analysis = replace(analysis, templates=waived_by(baseline, analysis.templates))
         return Gated(analysis, tuple(map(gate_risk, analysis.templates)), gone)
+
+    def _looked(self, analysis: Analysis) -> Callable[[str], bool]:
+        """Whether this run knows all that a file holds: it was measured, or it is gone."""
+        measured = {t.path for t in analysis.templates}
+        return lambda path: path in measured or not os.path.lexists(self._root / path)
 
     def _result(self, gated: Gated) -> StageResult:
         analysis, settings = gated.analysis, self._settings
@@ -154,6 +164,12 @@ class PromptsStage:
                 *told.gone(gated.gone),
             ),
         )
+
+
+def waived_by(baseline: suppress.Baseline, templates: Iterable[TemplateResult]) -> tuple[TemplateResult, ...]:
+    """The templates with the findings waived that the baseline holds."""
+    known = baseline.fingerprints
+    return tuple(_waived(t, known) for t in templates)
 
 
 def _waived(template: TemplateResult, known: frozenset[str]) -> TemplateResult:

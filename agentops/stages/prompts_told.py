@@ -12,13 +12,14 @@ from agentops.injection.accepted import GateRisk
 from agentops.injection.analysis import FileError, TemplateResult
 from agentops.injection.kinds import Kind
 from agentops.injection.rules.base import JudgedHole
-from agentops.model.finding import Finding
+from agentops.model.finding import Finding, Severity
 from agentops.model.outcome import Outcome
 from agentops.model.run import Check
 from agentops.suppress import Known
 from agentops.text import one_line
 
 _MAX_NOTICES = 20
+_MAX_NAMED = 10
 _DOCUMENT = re.compile(r"(?:readme|changelog|changes|contributing|history)(?:[._-]\w{1,20})?\.(?:md|rst|txt)", re.I)
 
 Pair = tuple[TemplateResult, GateRisk]
@@ -112,10 +113,11 @@ def _check(template: TemplateResult, risk: GateRisk, limit: Limit, *, alone: boo
     failed = limit.failed(risk)
     worst = max(risk.holes, key=lambda h: _of(h, limit), default=None)
     label = "" if alone else f":{template.line} {template.name}".rstrip()
+    figure = f"risk {_figure(risk)}{_accepted(template, risk)}"
     return Check(
         name=one_line(template.path) + one_line(label),
         outcome=Outcome.FAIL if failed else Outcome.PASS,
-        message=_failure(template, risk, limit) if failed else f"risk {_figure(risk)}{_accepted(template, risk)}",
+        message=_failure(template, risk, limit) if failed else figure + _severe(template),
         detail="\n".join(template.explanation),
         group=_group(template.path),
         location=worst.hole.location if failed and worst else None,
@@ -150,6 +152,17 @@ def _accepted(template: TemplateResult, risk: GateRisk) -> str:
     if risk.low == template.total and risk.high == template.total_high:
         return ""
     return f" (without what was accepted; {template.total:.2f} with it)"
+
+
+def _severe(template: TemplateResult) -> str:
+    """The findings that weigh much though the risk is below the limit."""
+    some = [f for f in template.findings if f.waiver is None and f.severity.rank >= Severity.HIGH.rank]
+    lines = [
+        f"{f.severity.value}: {f.rule} in line {f.location.line or 1}: {one_line(f.message, 300)}"
+        for f in some[:_MAX_NAMED]
+    ]
+    lines += [f"and {len(some) - _MAX_NAMED} more"] if len(some) > _MAX_NAMED else []
+    return "".join(f"\n{line}" for line in lines)
 
 
 def _count(amount: int, noun: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,10 +37,11 @@ class Baseline:
         """Those of all entries."""
         return frozenset(k.fingerprint for k in self.known)
 
-    def gone(self, findings: Iterable[Finding]) -> tuple[Known, ...]:
-        """Entries that match none of the findings any more."""
+    def gone(self, findings: Iterable[Finding], *, looked: Callable[[str], bool]) -> tuple[Known, ...]:
+        """Entries that match none of the findings any more. `looked` tells of a path whether its findings are known:
+        of a file that was not analysed nothing can be said."""
         there = {f.fingerprint for f in findings}
-        return tuple(k for k in self.known if k.fingerprint not in there)
+        return tuple(k for k in self.known if k.fingerprint not in there and looked(k.path))
 
 
 def baseline_document(findings: Iterable[Finding]) -> str:

@@ -63,24 +63,25 @@ class Remembered:
         from agentops.injection.kept import store
 
         risks = [gate_risk(r) for r in results]
-        entries = [{k: v for k, v in store_entry.entry(r).items() if k != "path"} for r in results]
+        # What hangs on how the program was called is put in when the entry is shown.
+        left = ("path", "gated")
+        entries = [{k: v for k, v in store_entry.entry(r).items() if k not in left} for r in results]
         texts = [store.encode(results), *(json.dumps(e, separators=(",", ":")) for e in entries)]
-        worst = [max(r.low for r in risks), max(r.high for r in risks)]
-        self._cache.put(str(path), note=worst, texts=texts, needs=[str(n) for n in needs])
+        held = [[float(r.low), float(r.high)] for r in risks]
+        self._cache.put(str(path), note=held, texts=texts, needs=[str(n) for n in needs])
 
     def save(self) -> None:
         """Write down what is remembered."""
         self._cache.save()
 
 
-def entries(cache: Cache, path: str) -> tuple[tuple[str, ...], float, float] | None:
-    """The file's entries in the JSON document, each as a JSON text without its path, and the file's worst gate risk,
-    low and high."""
+def entries(cache: Cache, path: str) -> list[tuple[str, float, float]] | None:
+    """The file's entries in the JSON document, each as a JSON text without its path and what the gate holds, and with
+    it the gate risk, low and high."""
     kept = cache.get(path)
     if kept is None:
         return None
     try:
-        low, high = kept.note
-        return kept.texts[1:], float(low), float(high)
+        return [(text, float(low), float(high)) for text, (low, high) in zip(kept.texts[1:], kept.note, strict=True)]
     except (ValueError, TypeError, IndexError):
         return None

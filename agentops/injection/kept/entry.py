@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from agentops.injection.accepted import gate_risk
 from agentops.injection.analysis import TemplateResult
 from agentops.injection.rules.base import JudgedHole
 from agentops.model.finding import Finding
 from agentops.text import clean
 
 
-def entry(result: TemplateResult) -> dict[str, Any]:
-    """The template as JSON data, safe to show; prompts.schema.json says what the fields mean. Numbers are unrounded."""
+def entry(result: TemplateResult, *, strict: bool = False) -> dict[str, Any]:
+    """The template as JSON data, safe to show; prompts.schema.json says what the fields mean. Numbers are unrounded.
+    `strict` is whether the gate takes the high end."""
+    held = gate_risk(result)
     return {
         "path": result.path,
+        "gated": float(held.high if strict else held.low),
         "line": result.line,
         "name": clean(result.name),
         "syntax": result.syntax,

@@ -27,6 +27,15 @@ _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _SCHEMA = re.compile(
     r"gr|(?:\w{1,40}_)?(?:output_schema|output_instructions|json_schema|complete_\w{1,60}suffix\w{0,20})"
 )
+_BEGINS_XML = re.compile(r"\s*+(?:<\?xml\b|<rail\b)")
+_ENDS_EARLY = frozenset(
+    expat.errors.codes[m]
+    for m in (
+        expat.errors.XML_ERROR_NO_ELEMENTS,
+        expat.errors.XML_ERROR_UNCLOSED_TOKEN,
+        expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION,
+    )
+)
 _WRAP = "<wrapped>"
 _MAX_DEPTH = 200
 
@@ -67,12 +76,17 @@ def _read(source: Source) -> list[_Element] | None:
             return _Reader(source.text, _WRAP).run()  # an excerpt of several elements
         except (_HostileError, expat.ExpatError, ValueError):
             pass
-        if _may_be_text(source):
+        if not _is_cut(source, first) and _may_be_text(source):
             return None
         at = source.lines.start(first.lineno) + first.offset
         raise error(source, at, f"not XML: {expat.errors.messages.get(first.code, 'a syntax error')}") from None
     except (ValueError, UnicodeError):
         raise error(source, 0, "not XML: a character that XML forbids") from None
+
+
+def _is_cut(source: Source, problem: expat.ExpatError) -> bool:
+    """Whether the file begins as XML, and ends before its elements do."""
+    return problem.code in _ENDS_EARLY and _BEGINS_XML.match(source.text) is not None
 
 
 def _may_be_text(source: Source) -> bool:

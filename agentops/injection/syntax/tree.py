@@ -140,6 +140,11 @@ class Builder:
         return bool(self._frames) and self._frames[-1].keyed and self._frames[-1].key is None
 
     @property
+    def wants_value(self) -> bool:
+        """Whether the innermost container is a mapping whose last key has no value yet."""
+        return bool(self._frames) and self._frames[-1].key is not None
+
+    @property
     def start(self) -> int:
         """Where the innermost container begins."""
         return self._frames[-1].start

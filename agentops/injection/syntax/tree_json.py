@@ -41,6 +41,8 @@ def _token(source: Source, builder: Builder, ends: list[str], at: int) -> int:
     if mark in "}]":
         if not ends or ends[-1] != mark:
             raise error(source, at, f"not JSON: nothing is open that {mark} could close")
+        if builder.wants_value:
+            raise error(source, at, "not JSON: a value is missing behind the key")
         ends.pop()
         builder.close(at + 1)
         return at + 1

@@ -73,8 +73,8 @@ def test_a_mend_is_not_answered_out_of_the_cache(project: Path) -> None:
     words = (*WORDS, "--format", "json")
     prompts(*words, cwd=project)
     assert "no file changed" in prompts(*words, cwd=project).stderr, "the cache is warm"
-    assert "+<document>" in prompts(*words, "--diff", cwd=project).stdout
-    assert prompts(*words, "--fix", cwd=project).returncode == 0
+    assert "+<document>" in prompts(*WORDS, "--diff", cwd=project).stdout
+    assert prompts(*WORDS, "--fix", cwd=project).returncode == 0
     assert "<document>" in (project / "prompts/a.txt").read_text()
 
 

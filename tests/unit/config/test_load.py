@@ -86,6 +86,25 @@ def test_defaults_are_those_of_the_types(tmp_path: Path) -> None:
     assert len(settings.source_sha256) == 64
 
 
+def test_all_that_is_missing_is_said_at_once(tmp_path: Path) -> None:
+    assert problems(tmp_path, "prompts: {paths: [a]}\nevls: {}\n") == (
+        "agentops.yaml:1: the key 'version' is missing",
+        "agentops.yaml:1: the key 'agent' is missing",
+        "agentops.yaml:2: unknown key 'evls'; did you mean 'evals'?",
+    )
+
+
+def test_an_agent_may_stand_in(tmp_path: Path) -> None:
+    agent = {"name": "agent", "url": "http://localhost"}
+    path = write(tmp_path, "version: 1\nagent: {name: shop}\nprompts:\n")
+    found, _ = load.load(path, flags={"prompts.paths": ["a"]}, agent=agent)
+    assert (found.agent.name, found.agent.url) == ("shop", "http://localhost")
+    assert found.prompts is not None
+    assert found.prompts.paths == ("a",)
+    with pytest.raises(ConfigError, match="nothing says how to run it"):
+        load.load(write(tmp_path, "version: 1\nagent: {name: shop}\n"))
+
+
 def test_values_remember_where_they_came_from(tmp_path: Path) -> None:
     path = write(tmp_path, LEAST + "evals:\n  suites: [a]\n")
     settings, origins = load.load(path, flags={"evals.runs": 9})

@@ -196,10 +196,26 @@ def test_genaiscript_puts_definitions_between_fences():
 
 
 @pytest.mark.parametrize(
-    "tail", ["`You are ${", '"You are', "/* you", "`You are ${a ? `x", "{ role: 'user', content: `x ${y"]
+    "tail", ["`You are ${x}`; f(", '"You are nice"; if (a) {', "/* you", "{ role: 'user', content: `x ${y}`"]
 )
 def test_a_cut_tail_is_coped_with(tail: str):
     javascript.parse(Source("a.ts", f"const prompt = {tail}"))
+
+
+@pytest.mark.parametrize(
+    ("tail", "column"),
+    [
+        ("`You are ${", 16),
+        ('"You are', 16),
+        ("`You are ${x}\n", 16),
+        ("`You are ${a ? `x", 31),
+        ("{ role: 'user', content: `x ${y", 41),
+    ],
+)
+def test_a_file_that_ends_in_a_text_is_an_error_where_the_text_begins(tail: str, column: int):
+    with pytest.raises(TemplateError, match="has no end") as caught:
+        javascript.parse(Source("a.ts", f"const prompt = {tail}"))
+    assert (caught.value.location.line, caught.value.location.column) == (1, column)
 
 
 _PIECES = st.sampled_from([
@@ -247,10 +263,12 @@ SLOWER = 1.75
 @pytest.mark.parametrize(("begin", "piece"), [*(("", p) for p in HOSTILE), *BEGUN])
 def test_hostile_files_end_soon(begin: str, piece: str):
     lexer = Lexer(Source("a.ts", piece * 50), JAVASCRIPT)
-    lexer.run()
+    with contextlib.suppress(TemplateError):
+        lexer.run()
     # As large as a file may be, but not so large that it is refused before it is looked into.
     times = min((1_000_000 - len(begin)) // len(piece), int(MAX_TOKENS * 0.95) * 50 // max(lexer.count, 1))
     text = begin + piece * times
+    text += "`" * (text.count("`") % 2)
     begun = time.process_time()
     with contextlib.suppress(TemplateError):
         javascript.parse(Source("a.ts", text))

@@ -135,6 +135,25 @@ def test_severe_findings_are_tests_and_milder_ones_are_counted() -> None:
     assert [(e.tag, e.text) for e in scan] == [("system-out", "3/3 files, 1 medium")]
 
 
+def test_where_each_thing_has_a_check_a_finding_is_no_failure_beside_it() -> None:
+    findings = (
+        finding("A1", Severity.CRITICAL, "a.txt", "bad"),
+        finding("A2", Severity.HIGH, "a.txt", "known", waiver="ops"),
+    )
+    checks = (
+        Check("a.txt", Outcome.PASS, message="risk 0.10\ncritical: A1"),
+        Check("b.txt", Outcome.FAIL, message="x"),
+    )
+    stage = StageResult("prompts", Outcome.PASS, Counts(2, 2, unit="templates"), findings=findings, checks=checks)
+    tests = _tests(render(_run(stage), PASSED), "agentops.prompts")
+    assert [(t.get("name"), [e.tag for e in t]) for t in tests][:2] == [
+        ("a.txt", ["system-out"]),
+        ("b.txt", ["failure"]),
+    ]
+    assert _text(tests[0], "system-out") == "risk 0.10\ncritical: A1"
+    assert [[e.tag for e in t] for t in tests[2:]] == [["skipped"]], "what was waived stays as it was"
+
+
 def test_stages_that_did_not_measure_are_errors() -> None:
     named = StageResult("image", Outcome.ERROR, errors=(StageError("no engine", "start it"),))
     silent = StageResult("code", Outcome.ERROR)

@@ -1,6 +1,7 @@
 """Source text of JavaScript, Go, Java and Kotlin as tokens, with the value of every string and where it stands.
 
-Excerpts are cut anywhere: a comment, string or template that has no end ends with the file.
+Excerpts are cut between statements: brackets may stay open, and a comment without an end ends with the file. A string
+that the file ends in is an error, for what it says is not all there.
 """
 
 from __future__ import annotations
@@ -89,10 +90,16 @@ class Lexer:
                 node.broken, broken = broken, False
                 self._add(nodes, node)
             at = end
-        while stack:
-            stack[-1].parts.append(Embedded(nodes, stack[-1].hole, size))
-            nodes = self._close(stack, size)
+        if stack:
+            raise self._unclosed(stack[-1].start)
         return nodes
+
+    def _unclosed(self, at: int) -> TemplateError:
+        line, column = self.source.lines.place(at)
+        return TemplateError(
+            Location(self.source.path, line, column), "the text that begins here has no end in this file",
+            hint="the file may be cut off: restore it, or add it to prompts.exclude",
+        )  # fmt: skip
 
     def _template(self, at: int, stack: list[_Open]) -> tuple[int, list[Node], int]:
         """Read on in the innermost template: to its end, or into its next `${`. Gives where, and the list to fill."""
@@ -103,8 +110,10 @@ class Lexer:
         if self.text.startswith("${", end):
             stack[-1].hole = end
             return end + 2, [], 0
+        if end >= len(self.text):
+            raise self._unclosed(stack[-1].start)
         depth = stack[-1].depth
-        end = min(end + 1, len(self.text))
+        end += 1
         return end, self._close(stack, end), depth
 
     def _close(self, stack: list[_Open], end: int) -> list[Node]:
@@ -155,7 +164,9 @@ class Lexer:
         text = self.text
         if quote == "`":
             end = text.find("`", at + 1)
-            stop = len(text) if end < 0 else end
+            if end < 0:
+                raise self._unclosed(at)
+            stop = end
             chunk = Chunk(text[at + 1 : stop], at + 1, stop, ((0, at + 1),))
             return min(stop + 1, len(text)), Node("str", "`", at, min(stop + 1, len(text)), parts=(chunk,))
         if quote not in self.dialect.quotes:
@@ -166,14 +177,18 @@ class Lexer:
             return self._triple(at)
         body = _BODY[quote].match(text, at + 1)
         stop = body.end() if body else at + 1
-        end = stop + (text[stop : stop + 1] == quote)
+        if stop >= len(text):
+            raise self._unclosed(at)
+        end = stop + (text[stop] == quote)
         return end, self._dollars(Node("str", quote, at, end, parts=(decode(text, at + 1, stop),)))
 
     def _triple(self, at: int) -> tuple[int, Node]:
         pattern = _RAW_TRIPLE if self.dialect.dollar else _BODY['"""']
         body = pattern.match(self.text, at + 3)
         stop = body.end() if body else at + 3
-        end = min(stop + 3, len(self.text)) if self.text.startswith('"""', stop) else stop
+        if not self.text.startswith('"""', stop):
+            raise self._unclosed(at)
+        end = stop + 3
         if self.dialect.dollar:
             # A raw string of Kotlin keeps its indentation; trimIndent takes it away and changes no hole.
             chunk = Chunk(self.text[at + 3 : stop], at + 3, stop, ((0, at + 3),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from agentops.injection.kinds import Kind
+from agentops.injection.syntax.code import files_read
 from agentops.injection.syntax.code.tree import Nodes, fixed
 from agentops.injection.template import Assigned
 
@@ -38,11 +39,11 @@ _CONSTANT_WORDS = frozenset(("true", "false"))
 
 def read_from(text: str) -> Assigned | None:
     """Where the code `text` takes a value from, as far as it is plain to see."""
-    text = text[:400]
+    text, own = files_read.blanked(text[:400])
     for kind, why, pattern in _READ_FROM:
-        if pattern.search(text):
+        if pattern.search(text) and (own is None or kind.untrusted):
             return Assigned(kind, f"the code takes it from {why}" if kind is not Kind.CONSTANT else f"it is {why}")
-    return None
+    return own
 
 
 def is_literal(nodes: Nodes) -> bool:

@@ -75,6 +75,10 @@ _BEGINS = re.compile(
     r" \S{1,40}\s{1,4}\S)"
 )
 _OPTIONS = frozenset(("system", "template", "input"))
+# What only a model is told at the beginning of a text that is filled.
+_ROLE_GIVEN = re.compile(r"(?i)\W{0,12}(?:you are|you're|act as) (?:an?|the) \S")
+_FEWEST_OF_ROLE = 5
+_LATER = re.compile(r"%(?:\d\$)?[svq]|\$\{[ \t]{0,4}[A-Za-z_]")
 # Turn tokens of chat models, and a transcript that ends with the model's turn.
 _TURN_TOKEN = re.compile(
     r"<\|(?:im_start|start_header_id|user|system|assistant)\|>|<start_of_turn>|\[INST\]"
@@ -163,6 +167,14 @@ def _asks_plainly(text: str) -> bool:
     return (_TASK.search(head) or _TASK_ELSEWHERE.search(head)) is not None and not is_no_prose(head)
 
 
+def _gives_a_role(text: str, *, filled: bool) -> bool:
+    """Whether the text begins with the role that a model is to play, and is filled here or later."""
+    if _ROLE_GIVEN.match(text) is None or len(text[:3_000].split()) < _FEWEST_OF_ROLE:
+        return False
+    head = text[:6_000]
+    return (filled or (_SIGN.search(head) or _LATER.search(head)) is not None) and not is_no_prose(head)
+
+
 def _is_option(names: Iterable[str]) -> bool:
     """Whether the name is an option of a model's call."""
     return any(name.lower() in _OPTIONS for name in names)
@@ -178,6 +190,8 @@ def is_prompt(text: str, names: Iterable[str], *, filled: bool) -> bool:
         return (count >= 3 or (filled and count >= 1)) and not _MARKUP.match(text) and not _SQL.match(text)
     if any(is_strong(n) for n in named):
         return count >= 6 and not is_no_prose(text)
+    if _gives_a_role(text, filled=filled):
+        return True
     if filled and (_asks_plainly(text) or (_is_option(named[:1]) and _BEGINS.match(text) and not is_no_prose(text))):
         return True
     if count >= 12 and _SIGN.search(text) and _CUE.search(text) and not is_no_prose(text):

@@ -20,6 +20,7 @@ from agentops.model.finding import Location
 from agentops.pysource.parse import Parsed, SourceError
 from agentops.pysource.parse import parse as parse_source
 from agentops.pysource.parts import Reader
+from agentops.pysource.room import uncollected
 from agentops.pysource.scopes import Scope, scopes
 
 # Far above what any program holds; one value that is made of many counts for each of them.
@@ -30,7 +31,8 @@ _HINT = "mend the source, or add the file to prompts.exclude"
 def parse(source: Source) -> tuple[Template, ...]:
     """The file's prompts in order, none where it holds none. Raises TemplateError for text that is no Python."""
     try:
-        return _read(source, parse_source(source.text))
+        with uncollected():
+            return _read(source, parse_source(source.text))
     except SourceError as error:
         where = Location(source.path, error.line, error.column)
         raise TemplateError(where, f"it cannot be read as Python: {error.problem}", hint=_HINT) from None

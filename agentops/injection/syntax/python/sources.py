@@ -10,6 +10,8 @@ import ast
 import re
 
 from agentops.injection.kinds import Kind
+from agentops.injection.syntax import own_files
+from agentops.injection.syntax.python import files_read
 from agentops.injection.template import Assigned
 
 _B = r"(?:^|\.)"
@@ -58,8 +60,13 @@ _DEPTH = 8
 def of_call(path: str, call: ast.Call) -> Assigned | None:
     """Where the value of a call comes from, by the called name (`open.read` for `open(..).read()`)."""
     low = path.lower()
-    if _opens(low) and any(_OWN_FILE.search(ast.unparse(n)) for n in _file_arguments(call)):
-        return Assigned(Kind.CONSTANT, "it is read from a prompt file of the program")
+    if _opens(low):
+        arguments = _file_arguments(call)
+        written = files_read.path_of(arguments)
+        if written and (own := own_files.of_path(written)) is not None:
+            return own
+        if not written and any(_OWN_FILE.search(ast.unparse(n)) for n in arguments):
+            return Assigned(Kind.CONSTANT, "it is read from a prompt file of the program")
     for pattern, kind, why in _CALLS:
         if pattern.search(low):
             return Assigned(kind, f"{why} ({path[:60]})")

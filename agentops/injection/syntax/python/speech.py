@@ -60,6 +60,14 @@ _FOR_OTHERS = frozenset((
     "script", "detail", "details", "note", "notes", "header", "footer", "readme", "changelog",
     "markdown",
 ))  # fmt: skip
+# The role that a model is to play, as the first words of a text, and names that make it one for people all the same.
+_ROLE_GIVEN = re.compile(r"\A\W{0,12}(?:you are|you're|act as) (?:an?|the)\b", re.I)
+_FEWEST_OF_ROLE = 4
+_FOR_PEOPLE = frozenset((
+    "error", "errors", "err", "exc", "help", "doc", "docs", "docstring", "description", "desc", "epilog", "usage",
+    "hint", "warning", "warn", "log", "reason", "label", "caption", "tooltip", "placeholder", "title", "subject",
+    "banner", "notice", "detail", "details", "sql", "html", "css", "readme", "changelog",
+))  # fmt: skip
 # Texts of these names are shown, where nothing fills them.
 _SHOWN = frozenset(("example", "examples", "sample", "samples", "demo", "illustration"))
 
@@ -122,9 +130,17 @@ def is_prompt(parts: Parts, name: str, *, slot: str = "") -> bool:
         return False
     if has_turns(text):
         return not _lays_out(text)
+    if gives_a_role(text) and not any(w in _FOR_PEOPLE for w in called):
+        return True
     if any(w in _FOR_OTHERS for w in called):
         return False
     return asks_a_model(text) or (slot in _SLOTS and gives_any_order(text))
+
+
+def gives_a_role(text: str) -> bool:
+    """Whether the text begins with the role that a model is to play."""
+    head = text[:_HEAD]
+    return _ROLE_GIVEN.match(head) is not None and count_words(head) >= _FEWEST_OF_ROLE
 
 
 def names_task(text: str) -> bool:
