@@ -33,6 +33,11 @@ _BOUNDED_TYPES = frozenset((
 ))  # fmt: skip
 _CODE = ("python", "javascript", "go", "java")
 _CONSTANT_NAME = re.compile(r"_{0,2}[A-Z][A-Z0-9]{0,60}(?:_[A-Z0-9]{1,60}){0,12}_{0,2}")
+# `message['role'] == 'system'`, and `eq .Role "system"` of Go.
+_SYSTEM_TURN = re.compile(
+    r"""\brole['"\]]{0,3} ?={2,3} ?['"](?:system|developer)['"]|\beq [.$\w]{0,60}role ['"`](?:system|developer)\b""",
+    re.I,
+)
 _MARKS = "${}<>% \t\n"
 _NUMBERED = re.compile(r"(?:arg|input|param|var|value|text)?_?\d{0,3}")
 _Fact = TypeVar("_Fact")
@@ -85,6 +90,7 @@ class Judge:
             or _from_type(hole, template.types)
             or _from_filter(hole)
             or _from_code(hole, template.assigned)
+            or _from_turn(hole, path)
             or _from_container(path)
             or _from_description(hole, template.descriptions)
             or _from_name(hole, path, template, body=body, at=at)
@@ -142,6 +148,19 @@ def _told(hole: Hole, facts: Mapping[str, _Fact]) -> tuple[str, _Fact] | None:
             whole = ".".join(parts[:size])
             if whole in facts:
                 return whole, facts[whole]
+    return None
+
+
+def _from_turn(hole: Hole, path: tuple[str, ...]) -> Trust | None:
+    """What stands in a list of messages under the condition that the role is the system's."""
+    if not hole.condition or not any(part in lexicon.HISTORY for part in path):
+        return None
+    holds = False
+    for part in hole.condition.split(" and "):
+        if part.startswith(("if ", "not ")):
+            holds = part.startswith("if ")
+        if holds and " or " not in part and _SYSTEM_TURN.search(part):
+            return Trust(Kind.OPERATOR, f"{_article(Kind.OPERATOR)}: a system message of the list", Confidence.MEDIUM)
     return None
 
 

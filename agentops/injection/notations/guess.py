@@ -33,6 +33,10 @@ EXTENSIONS = {
 
 # `{%` also begins nothing in str.format that could work, so it settles the question.
 _BLOCK = re.compile(r"\{%[-+]?\s{0,40}[a-z]{2,20}\b")
+# A filter's argument behind a colon is Liquid's; Jinja2 writes it in brackets.
+_LIQUID = re.compile(
+    r"\{\{-?[ \t]{0,9}[A-Za-z_][\w.]{0,200}[ \t]{0,9}\|[ \t]{0,9}[a-z_]{1,40}[ \t]{0,4}:[ \t]{0,9}[\w\"'.-]"
+)
 # What only Jinja2 writes: filters with a bar and no dot before them, calls, tests, choices, texts.
 _JINJA = re.compile(
     r"\{\{[-+]?[ \t]{0,40}(?:[A-Za-z_][\w.]{0,200}(?:\[[^\]\n{}]{0,80}\])?[ \t]{0,40}(?:\||\(|\[|[-+~][ \t]|[-+]\}\}|"
@@ -86,6 +90,8 @@ def notation(source: Source) -> str:
 
 def doubled(text: str, code: Code) -> str:
     """The notation of a text with double braces, or ""."""
+    if "{{" in text and _LIQUID.search(text):
+        return "liquid"
     if _BLOCK.search(text):
         return "jinja2"
     if "{{" not in text:

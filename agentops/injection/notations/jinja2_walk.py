@@ -196,12 +196,12 @@ class Walk:
         outer = at.conditions
         for branch in (node, *node.elif_):
             effects(branch.test, at.scope)
-        at.conditions = (*outer, f"if {self._words(node.test, at)}")
+        at.conditions = (*outer, f"if {self._words(node, at)}")
         self._statements(node.body, at)
         for branch in node.elif_:
-            at.conditions = (*outer, f"if {self._words(branch.test, at)}")
+            at.conditions = (*outer, f"if {self._words(branch, at)}")
             self._statements(branch.body, at)
-        at.conditions = (*outer, f"not {self._words(node.test, at)}")
+        at.conditions = (*outer, f"not {self._words(node, at)}")
         self._statements(node.else_, at)
         at.conditions = outer
 
@@ -323,10 +323,11 @@ class Walk:
             self._statements(body, at)
         return tuple(spans)
 
-    def _words(self, test: nodes.Node, at: Place) -> str:
-        text = at.unit.source.text
-        end = text.find("%}", test.lineno, test.lineno + 200)
-        return one_line(text[test.lineno : end if end >= 0 else test.lineno + 60].rstrip("-+ "), 80)
+    def _words(self, node: nodes.If, at: Place) -> str:
+        # An If begins at its word, an elif behind it.
+        text, start = at.unit.source.text, node.lineno
+        end = text.find("%}", start, start + 200)
+        return one_line(text[start : end if end >= 0 else start + 60].removeprefix("if ").strip("-+ "), 80)
 
     def _count_expansion(self, at: Place, offset: int) -> None:
         self.expansions += 1

@@ -37,7 +37,7 @@ def _format(name: str, module: str, *extensions: str) -> tuple[str, Format]:
 FORMATS: dict[str, Format] = dict((
     _format("text", "text", ".j2", ".jinja", ".jinja2", ".njk", ".liquid", ".txt", ".md", ".markdown", ".mdc", ".mdx",
             ".rst", ".adoc", ".tmpl", ".tpl", ".gotmpl", ".mustache", ".hbs", ".handlebars", ".skprompt", ".promptx",
-            ".poml"),
+            ".poml", ".promptl"),
     _format("modelfile", "modelfile", ".modelfile"),
     _format("prompty", "prompty", ".prompty"),
     _format("dotprompt", "dotprompt", ".prompt"),

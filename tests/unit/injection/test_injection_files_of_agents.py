@@ -143,6 +143,8 @@ def test_files_that_agents_load_are_instructions(path: str) -> None:
     assert read("Be kind to {name}.", path).syntax == "skill"
 
 
-@pytest.mark.parametrize("path", ["a.poml", "a.promptx", "a.mdx", "a.rst", "a.adoc", "a.tpl", "system_prompt"])
+@pytest.mark.parametrize(
+    "path", ["a.poml", "a.promptl", "a.promptx", "a.mdx", "a.rst", "a.adoc", "a.tpl", "system_prompt"]
+)
 def test_other_texts_are_prompts(path: str) -> None:
     assert [h.name for h in read("<task>Answer {{ query }}</task>", path).holes] == ["query"]

@@ -23,6 +23,8 @@ CASES = [
     ("{{> part}}", "mustache"),
     ("{{json x}}", "mustache"),
     ('{{role "user"}}{{x}}', "mustache"),
+    ("{{ x | truncate: 200 }}{% if y %}z{% endif %}", "liquid"),
+    ("{{ x | join(', ') }}: y", "jinja2"),
     ("{{.X}}", "go-template"),
     ("{{- range .Xs}}x{{end}}", "go-template"),
     ("{{$x}}", "semantic-kernel"),

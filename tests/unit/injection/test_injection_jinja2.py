@@ -204,3 +204,9 @@ def test_plain_text_stays_as_it_is(before: str, after: str) -> None:
     (hole,) = [s for s in spans if isinstance(s, Hole)]
     assert hole.offset == len(before)
     assert (hole.line, hole.column) == (before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+
+
+def test_a_condition_keeps_its_words() -> None:
+    text = "{% if a == 1 -%}{{ x }}{%- elif b %}{{ y }}{% else %}{{ z }}{% endif %}"
+    holes = [span for span in parse(text) if isinstance(span, Hole)]
+    assert [hole.condition for hole in holes] == ["if a == 1", "if b", "not a == 1"]

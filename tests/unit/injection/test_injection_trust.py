@@ -7,6 +7,7 @@ import pytest
 from agentops.errors import ConfigError
 from agentops.injection import engine
 from agentops.injection.kinds import Kind
+from agentops.injection.source import Source
 from agentops.injection.template import Hole, Template
 from agentops.injection.trust import Judge
 from agentops.model.finding import Confidence
@@ -163,3 +164,26 @@ def test_an_unknown_word_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"prompts\.trust\.x: 'trusted'") as caught:
         Judge({"x": "trusted"})
     assert caught.value.problems
+
+
+_LOOP = "{%% for m in messages %%}%s{%% endfor %%}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.j2", _LOOP % "{% if m.role == 'system' %}{{ m.content }}{% else %}x{% endif %}", Kind.OPERATOR),
+        ("a.j2", _LOOP % "{% if m['role'] == \"developer\" %}{{ m.content }}{% endif %}", Kind.OPERATOR),
+        ("a.j2", _LOOP % "{% if m.x %}x{% elif m.role == 'system' %}{{ m.content }}{% endif %}", Kind.OPERATOR),
+        ("a.j2", _LOOP % "{% if m.role == 'system' %}x{% else %}{{ m.content }}{% endif %}", Kind.USER),
+        ("a.j2", _LOOP % "{% if m.role == 'system' or m.role == 'user' %}{{ m.content }}{% endif %}", Kind.USER),
+        ("a.j2", _LOOP % "{% if m.role != 'system' %}{{ m.content }}{% endif %}", Kind.USER),
+        ("a.j2", "{% if role == 'system' %}{{ question }}{% endif %}", Kind.USER),
+        ("a.tmpl", '{{ range .Messages }}{{ if eq .Role "system" }}{{ .Content }}{{ end }}{{ end }}', Kind.OPERATOR),
+        ("a.tmpl", '{{ range .Messages }}{{ if eq .Role "user" }}{{ .Content }}{{ end }}{{ end }}', Kind.USER),
+    ],
+)  # fmt: skip
+def test_a_system_message_of_a_list_is_the_operators(name: str, text: str, expected: Kind) -> None:
+    (template,) = engine.parse(Source(name, text))
+    (hole,) = template.holes
+    assert Judge({}).trust(hole, template).kind is expected
