@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self
 
-from agentops.model.case import Answer, Assertion
+from agentops.model.case import Answer, Assertion, Attempt, Score, Turn
 from agentops.model.events import Emit
 from agentops.model.run import RunResult, StageResult
+from agentops.model.seen import Seen
 from agentops.model.verdict import Verdict
 
 
@@ -26,7 +28,8 @@ class Bench:
     """What every stage is given.
 
     `out` is the run's folder, for logs. `cancel` is set when the user stops the run: whoever waits or loops looks at
-    it and raises Interrupted. `run_id` labels whatever is started, so that it can be swept.
+    it and raises Interrupted. `run_id` labels whatever is started, so that it can be swept. `resumed` are the
+    attempts that the run made before it was stopped, where it goes on now.
     """
 
     run_id: str
@@ -35,6 +38,7 @@ class Bench:
     emit: Emit
     cancel: threading.Event
     journal: Journal
+    resumed: tuple[Attempt, ...] = ()
 
 
 class Stage(Protocol):
@@ -55,18 +59,81 @@ class Stage(Protocol):
         """Measure. A MeasurementError that leaves here becomes the stage's error; the pipeline times the stage."""
 
 
-class AgentAdapter(Protocol):
-    """Puts a case to the agent and reads its answer."""
+class Dialogue(Protocol):
+    """One conversation with the agent: keeps the history, or the name by which the agent keeps it."""
 
-    async def ask(self, text: str, *, session: str, timeout_s: float) -> tuple[Answer, float]:
-        """One turn in a session of its own, and its latency in seconds. Raises TargetError; never retries."""
+    async def say(self, turn: Turn, *, timeout_s: float) -> Answer:
+        """Put one turn to the agent; the answer is timed. Raises TargetError; never retries."""
+
+
+class AgentAdapter(Protocol):
+    """Speaks one protocol to the agent under test. An async context manager."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    async def preflight(self, *, timeout_s: float) -> tuple[str, ...]:
+        """Find out whether the target speaks the protocol, as far as that takes no call of a model. Returns what a
+        report should say of the target. Raises TargetError that says what it speaks instead, where that shows."""
+
+    def dialogue(self, session: str, *, user: str = "") -> Dialogue:
+        """A new conversation under this name, of this user (one of its own unless given). Sends nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a metric says of an answer. `holds` leaves negation aside; `value` in 0..1 where the metric has one."""
+
+    holds: bool
+    reason: str
+    value: float | None = None
+
+
+class Unjudgeable(Exception):
+    """What the metric needs is not there: the message says what, in one line. Scoring makes it an ERROR."""
 
 
 class Metric(Protocol):
-    """Holds one answer against one assertion."""
+    """Holds what was seen against an assertion's parameters."""
 
-    def __call__(self, assertion: Assertion, answer: Answer, latency_s: float, /) -> tuple[bool, str]:
-        """Whether it holds, negation aside, and why. Raises where that cannot be told: scoring makes it an error."""
+    def __call__(self, params: Mapping[str, Any], seen: Seen, /) -> Judgement:
+        """Raises Unjudgeable where it cannot be told. Whatever else it raises is an error of the attempt too."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricKind:
+    """A metric as an entry of a table. `check` refuses parameters that could never be judged with a ConfigError,
+    beyond what the schema refuses. `reads_text`: an empty answer proves nothing under negation. `true_of_silence`: nor
+    without it."""
+
+    judge: Metric
+    check: Callable[[Mapping[str, Any]], None] = lambda _params: None
+    reads_text: bool = True
+    true_of_silence: bool = False
+
+
+class AskJudge(Protocol):
+    """A judge model behind an assertion of kind `judge`."""
+
+    async def __call__(self, assertion: Assertion, seen: Seen, /) -> Score:
+        """The score, its negation carried out; ERROR where the judge gave no sound result. Never raises for what the
+        judge does."""
+
+
+class StopRule(Protocol):
+    """Tells the runner when enough is known. Fed with attempts in the order of the schedule, without gaps."""
+
+    def add(self, attempt: Attempt) -> None:
+        """Take in the next attempt of the schedule."""
+
+    def settled(self) -> bool:
+        """Whether no further call could change a verdict, or is worth its price."""
+
+    def told(self) -> str:
+        """One line for people on where things stand: current bounds."""
 
 
 class Reporter(Protocol):

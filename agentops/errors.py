@@ -66,14 +66,21 @@ class TargetError(MeasurementError):
     """The agent under test did not start, did not answer, or answered something else than its protocol.
 
     `retryable` is true for trouble on the way (refused, reset, 429, 502-504), never for what the agent said.
-    `retry_after_s` is what the agent asked for, if it did.
+    `throttled` where the target said that it is too busy, `retry_after_s` is the pause that it asked for, if it did.
     """
 
     def __init__(
-        self, message: str, *, hint: str = "", retryable: bool = False, retry_after_s: float | None = None
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        retryable: bool = False,
+        throttled: bool = False,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.retryable = retryable
+        self.throttled = throttled
         self.retry_after_s = retry_after_s
 
 

@@ -15,23 +15,31 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentops.config.document import nearest
 from agentops.contracts import Bench, Stage
 from agentops.drivers import git, journal
 from agentops.errors import AgentopsError, ConfigError, Interrupted, ReportError, Unavailable, UsageError
-from agentops.evals import dataset
+from agentops.gate import baseline
 from agentops.gate import policy as gate_policy
+from agentops.gate.gauges.base import Design, Member
+from agentops.gate.judge import Baselines
+from agentops.gate.stop import Settled
 from agentops.model import records
-from agentops.model.case import Suite
-from agentops.model.codec import encode
+from agentops.model.case import Attempt
+from agentops.model.codec import DecodeError, encode
 from agentops.model.events import Emit, StageFinished, StageStarted
 from agentops.model.outcome import Outcome
 from agentops.model.run import RunResult, Scope, StageError, StageResult, Subject
-from agentops.model.settings import Settings
+from agentops.model.settings import Evals, Runs, Settings
 from agentops.model.verdict import Policy
 from agentops.text import one_line
 from agentops.version import VERSION
+
+if TYPE_CHECKING:
+    from agentops.evals.dataset.choice import Choice
+    from agentops.stages.evals_plan import Asked
 
 # How long the stages get to clean up after an interrupt before the process ends without them.
 _CLEAN_UP_S = 20.0
@@ -40,18 +48,19 @@ _CLEAN_UP_S = 20.0
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a run will measure. `lines` tell it to people, one line a stage; `hashes` are sha256 of the inputs as they
-    were when it was planned."""
+    were when it was planned; `baselines` are those that the policy names."""
 
     settings: Settings
     policy: Policy
     stages: tuple[Stage, ...]
     scope: Scope
-    suites: tuple[Suite, ...]
+    asked: Asked | None
     lines: Mapping[str, str]
     hashes: Mapping[str, str] = field(default_factory=dict)
+    baselines: Baselines = field(default_factory=dict)
 
 
-def _build(settings: Settings, _: Sequence[Suite]) -> Stage | None:
+def _build(settings: Settings, _: Asked | None) -> Stage | None:
     if settings.agent.build is None and settings.agent.image is None:
         return None
     from agentops.stages.build import BuildStage
@@ -59,7 +68,7 @@ def _build(settings: Settings, _: Sequence[Suite]) -> Stage | None:
     return BuildStage(settings.agent, settings.root)
 
 
-def _prompts(settings: Settings, _: Sequence[Suite]) -> Stage | None:
+def _prompts(settings: Settings, _: Asked | None) -> Stage | None:
     if settings.prompts is None:
         return None
     from agentops.stages.prompts import PromptsStage
@@ -67,7 +76,7 @@ def _prompts(settings: Settings, _: Sequence[Suite]) -> Stage | None:
     return PromptsStage(settings.prompts, settings.root)
 
 
-def _code(settings: Settings, _: Sequence[Suite]) -> Stage | None:
+def _code(settings: Settings, _: Asked | None) -> Stage | None:
     if settings.code is None:
         return None
     from agentops.stages.code import CodeStage
@@ -75,7 +84,7 @@ def _code(settings: Settings, _: Sequence[Suite]) -> Stage | None:
     return CodeStage(settings.code, settings.root)
 
 
-def _dependencies(settings: Settings, _: Sequence[Suite]) -> Stage | None:
+def _dependencies(settings: Settings, _: Asked | None) -> Stage | None:
     if settings.dependencies is None:
         return None
     from agentops.stages.dependencies import DependenciesStage
@@ -83,7 +92,7 @@ def _dependencies(settings: Settings, _: Sequence[Suite]) -> Stage | None:
     return DependenciesStage(settings.dependencies, settings.root)
 
 
-def _unit(settings: Settings, _: Sequence[Suite]) -> Stage | None:
+def _unit(settings: Settings, _: Asked | None) -> Stage | None:
     if settings.unit is None:
         return None
     from agentops.stages.unit import UnitStage
@@ -91,15 +100,15 @@ def _unit(settings: Settings, _: Sequence[Suite]) -> Stage | None:
     return UnitStage(settings.unit, settings.agent, settings.root)
 
 
-def _evals(settings: Settings, suites: Sequence[Suite]) -> Stage | None:
-    if settings.evals is None:
+def _evals(settings: Settings, asked: Asked | None) -> Stage | None:
+    if settings.evals is None or asked is None:
         return None
     from agentops.stages.evals import EvalsStage
 
-    return EvalsStage(settings.evals, settings.agent, root=settings.root, suites=tuple(suites))
+    return EvalsStage(settings.evals, settings.agent, asked)
 
 
-STAGES: Mapping[str, Callable[[Settings, Sequence[Suite]], Stage | None]] = {
+STAGES: Mapping[str, Callable[[Settings, Asked | None], Stage | None]] = {
     "build": _build,
     "prompts": _prompts,
     "code": _code,
@@ -109,38 +118,57 @@ STAGES: Mapping[str, Callable[[Settings, Sequence[Suite]], Stage | None]] = {
 }
 
 
-def plan(settings: Settings, policy: Policy, *, only: Sequence[str] = ()) -> Plan:
+def plan(settings: Settings, policy: Policy, *, only: Sequence[str] = (), choice: Choice | None = None) -> Plan:
     """Decide what will be measured and refuse what cannot be meant, before anything is spent.
 
-    `only` restricts the run to these stages, which makes it a part. Raises UsageError or ConfigError.
+    `only` restricts the run to these stages, `choice` the evals to some of their cases; either makes it a part. Raises
+    UsageError or ConfigError.
     """
     if {"unit", "evals"} & set(only) and (settings.agent.build or settings.agent.image):
         only = ("build", *only)  # they run in the image
-    wants_evals = settings.evals is not None and (not only or "evals" in only)
-    suites = dataset.load(settings.evals.suites, root=settings.root) if settings.evals and wants_evals else ()
-    configured = {name: stage for name, make in STAGES.items() if (stage := make(settings, suites)) is not None}
+    for name in only:
+        if name not in STAGES:
+            raise ConfigError(
+                f"there is no stage {name!r}{nearest(name, list(STAGES))}", hint=f"stages: {', '.join(STAGES)}"
+            )
+    baselines: Baselines = {}
+    asked = None
+    if settings.evals is not None and (not only or "evals" in only):
+        baselines = baseline.load(policy.criteria, folder=Path(settings.evals.baselines), root=settings.root)
+        asked = _plan_evals(settings, settings.evals, policy, baselines, choice)
+    configured = {name: stage for name, make in STAGES.items() if (stage := make(settings, asked)) is not None}
     if not configured:
         raise UsageError("nothing is configured that could be measured", hint="see docs/configuration.md")
     missing = [name for name in only if name not in configured]
     if missing:
         hint = f"configured are {', '.join(configured)}"
-        raise ConfigError(f"{settings.source}: no stage {missing[0]}{nearest(missing[0], list(configured))}", hint=hint)
+        raise ConfigError(f"{settings.source}: the stage {missing[0]} is not configured", hint=hint)
     stages = tuple(stage for name, stage in configured.items() if not only or name in only)
-    if settings.evals and wants_evals:
-        gate_policy.refuse_unreachable(policy, suites, settings.evals.runs)
     lines = {stage.name: stage.plan() for stage in stages}
-    scope = Scope(tuple(lines), full=not only)
-    return Plan(settings, policy, stages, scope, suites, lines, _hashes(settings, suites, scope))
+    scope = Scope(tuple(lines), full=not only and (choice is None or not choice.given))
+    return Plan(settings, policy, stages, scope, asked, lines, _hashes(settings, asked, scope), baselines)
 
 
-def _hashes(settings: Settings, suites: Sequence[Suite], scope: Scope) -> dict[str, str]:
+def _plan_evals(settings: Settings, evals: Evals, policy: Policy, baselines: Baselines, choice: Choice | None) -> Asked:
+    """The suites, how often they are run, and when that may stop. A criterion that no run could meet is refused."""
+    from agentops.stages import evals_plan
+
+    found = evals_plan.read(settings, evals, choice)
+    runs = Runs(max(evals.runs.least, min(gate_policy.rounds_needed(policy), evals.runs.most)), evals.runs.most)
+    if choice is None or not choice.given:
+        gate_policy.refuse_unreachable(policy, found.suites, runs)
+    members = tuple(Member(case.id, case.tags, case.weight) for suite in found.suites for case in suite.cases)
+    design = Design(members, runs.least, runs.most, baselines)
+    return evals_plan.asked(settings, evals, found, runs=runs, rule=lambda: Settled(policy.criteria, design))
+
+
+def _hashes(settings: Settings, asked: Asked | None, scope: Scope) -> dict[str, str]:
     """What went into the measurement besides the image, by name."""
     hashes = {"config": settings.source_sha256} if settings.source_sha256 else {}
     named = list(settings.dependencies.files) if settings.dependencies and "dependencies" in scope.stages else []
-    if settings.evals and "evals" in scope.stages:
-        hashes |= {suite.path: suite.sha256 for suite in suites}
-        judge = settings.evals.judge
-        named += [path for path in (settings.agent.model.script, judge.script if judge else None) if path]
+    if asked is not None:
+        hashes |= {suite.path: suite.sha256 for suite in asked.suites}
+        hashes |= {path: digest for path, digest in asked.identity["files"].items() if digest}
     hashes |= {path: hashlib.sha256((settings.root / path).read_bytes()).hexdigest() for path in named}
     if settings.prompts and "prompts" in scope.stages:
         from agentops.injection import files
@@ -153,8 +181,10 @@ def _hashes(settings: Settings, suites: Sequence[Suite], scope: Scope) -> dict[s
 def measure(plan: Plan, *, out: Path, run_id: str, emit: Emit, cancel: threading.Event) -> RunResult:
     """Run the plan's stages and return what they measured. Raises Interrupted when `cancel` is set meanwhile.
 
-    `out` is the run's folder; the journal in it is the one truth of the run.
+    `out` is the run's folder; the journal in it is the one truth of the run. Where it holds the journal of a run that
+    was stopped, that run goes on: no attempt in it is made again. Raises UsageError where that run was of other inputs.
     """
+    resumed = _resumed(plan, out / "journal.jsonl")
     log = journal.FileJournal(out / "journal.jsonl")
     try:
         state = git.state(plan.settings.root)
@@ -163,7 +193,7 @@ def measure(plan: Plan, *, out: Path, run_id: str, emit: Emit, cancel: threading
         log.append(
             "run", {"id": run_id, "agent": plan.settings.agent.name, "scope": encode(plan.scope), "plan": plan.lines}
         )
-        bench = Bench(run_id=run_id, root=plan.settings.root, out=out, emit=emit, cancel=cancel, journal=log)
+        bench = Bench(run_id, plan.settings.root, out, emit, cancel, log, resumed)
         try:
             results = _Schedule(plan.stages, bench).run()
         except Interrupted:
@@ -176,6 +206,24 @@ def measure(plan: Plan, *, out: Path, run_id: str, emit: Emit, cancel: threading
         return run
     finally:
         log.close()
+
+
+def _resumed(plan: Plan, path: Path) -> tuple[Attempt, ...]:
+    """The attempts of the run whose journal lies there."""
+    if not path.is_file():
+        return ()
+    try:
+        before = records.unfinished(journal.read(path))
+    except (DecodeError, KeyError, ValueError) as error:
+        raise UsageError(f"{path}: {one_line(str(error))}", hint="a damaged journal cannot be continued") from None
+    if before.finished:
+        raise UsageError(f"{path.parent} is a run that ended", hint="judge it again with agentops decide")
+    if before.identity is not None and plan.asked is not None and before.identity != plan.asked.identity:
+        raise UsageError(
+            f"{path.parent} was a run of other inputs: the configuration, the suites or a script changed since",
+            hint="start a new run",
+        )
+    return before.attempts
 
 
 def _sweep(plan: Plan, run_id: str | None) -> None:

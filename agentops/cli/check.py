@@ -19,6 +19,8 @@ from agentops.cli import options
 @click.option("--push", metavar="REGISTRY", default=None, help="Push the image after a PASS and record its digest.")
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would be measured, and stop.")
 @click.option("--github", "on_github", is_flag=True, help="Write outputs and summary for GitHub Actions.")
+@click.option("--save-baseline", metavar="NAME", default=None, help="Keep the run for later ones to be compared with.")
+@options.resume
 @options.sarif
 @options.output
 def command(
@@ -31,6 +33,8 @@ def command(
     push: str | None,
     plan_only: bool,
     on_github: bool,
+    save_baseline: str | None,
+    resume: str | None,
     out_base: Path,
     junit_path: Path | None,
     sarif_path: Path | None,
@@ -62,5 +66,5 @@ def command(
         return 0
     return carry_out(
         plan, out_base=out_base, junit_path=junit_path, sarif_path=sarif_path, quiet=quiet, push=push,
-        on_github=on_github,
+        on_github=on_github, resume=resume, save_baseline=save_baseline,
     )  # fmt: skip

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from agentops.cli import options
-from agentops.model.run import RunResult
 
 
 @click.command("decide")
@@ -29,16 +28,17 @@ def command(
     RUN is a run.json, the journal.jsonl of a run whose reports could not be written, or a run's folder. The
     environment is the run's own unless another is given.
     """
+    from agentops.cli import stored_run
     from agentops.cli.run import exit_code, show
     from agentops.config import load
     from agentops.drivers import folder
     from agentops.errors import UsageError
-    from agentops.gate import policy
+    from agentops.gate import baseline, policy
     from agentops.gate.decide import decide
     from agentops.reports import json as documents
     from agentops.reports import junit
 
-    run = _read(run_path)
+    run = stored_run.read(run_path)
     settings, _ = load.load(config_path or Path(load.DEFAULT_NAME))
     if settings.agent.name != run.agent:
         raise UsageError(
@@ -46,7 +46,9 @@ def command(
             hint="name the configuration of that agent with --config",
         )
     rules = policy.build(settings, environment or run.environment, measured=run.scope.stages)
-    verdict = decide(run, rules)
+    folder_of_runs = Path(settings.evals.baselines) if settings.evals else Path()
+    baselines = baseline.load(rules.criteria, folder=folder_of_runs, root=settings.root)
+    verdict = decide(run, rules, baselines=baselines)
     if rules.environment != run.environment:
         measured = f"measured in the environment {run.environment}, judged in {rules.environment}"
         run = replace(run, environment=rules.environment, notices=(*run.notices, measured))
@@ -56,22 +58,3 @@ def command(
         folder.write(junit_path, junit.render(run, verdict))
     show(run, verdict)
     return int(exit_code(verdict))
-
-
-def _read(path: Path) -> RunResult:
-    from agentops.drivers import journal
-    from agentops.errors import UsageError
-    from agentops.model import records
-    from agentops.model.codec import DecodeError
-    from agentops.reports import json as documents
-
-    if path.is_dir():
-        path = path / "run.json" if (path / "run.json").is_file() else path / "journal.jsonl"
-    try:
-        if path.suffix == ".jsonl":
-            return records.rebuild(journal.read(path))
-        return documents.read_run(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}", hint="name a run.json that a check wrote") from None
-    except (DecodeError, KeyError, ValueError) as error:
-        raise UsageError(f"{path}: {error}", hint="name the journal of a run that ended") from None

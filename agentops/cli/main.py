@@ -21,6 +21,9 @@ COMMANDS = {
     "prompts": ("agentops.cli.prompts", "Analyse prompt templates alone."),
     "eval": ("agentops.cli.eval", "Run the behavioural evals alone, or against a running agent."),
     "decide": ("agentops.cli.decide", "Judge a stored run again, without calling the agent."),
+    "compare": ("agentops.cli.compare", "Tell two runs apart: newly failing, fixed, noise."),
+    "import": ("agentops.cli.import_traces", "Propose cases from what was seen in production."),
+    "generate": ("agentops.cli.generate", "Make variants of cases."),
     "config": ("agentops.cli.config", "Show the configuration in force and where each value comes from."),
     "explain": ("agentops.cli.explain", "Explain a rule, or list all rules."),
 }

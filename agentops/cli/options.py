@@ -49,6 +49,14 @@ def output(function: F) -> F:
     return function
 
 
+def resume(function: F) -> F:
+    """--resume."""
+    return click.option(
+        "--resume", metavar="RUN", default=None,
+        help="Go on with a run that was stopped: its id, its folder, or latest. No attempt is made twice.",
+    )(function)  # fmt: skip
+
+
 def sarif(function: F) -> F:
     """--sarif."""
     return click.option(

@@ -100,6 +100,8 @@ def _counts(event: Progress) -> str:
         parts.append(f"{event.failed} failed")
     if event.errors:
         parts.append(f"{event.errors} not measured")
+    if event.told:
+        parts.append(one_line(event.told, 100))
     return ", ".join(parts)
 
 

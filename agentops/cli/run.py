@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +32,8 @@ _REPORTS = ("junit.xml", "report.md", "results.sarif", "run.json", "verdict.json
 # A registry's address, perhaps with a folder (the grammar of distribution/reference).
 _REGISTRY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*/?")
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
 _EXIT = {
     Outcome.PASS: ExitCode.PASS,
     Outcome.FAIL: ExitCode.FAIL,
@@ -49,30 +51,57 @@ def carry_out(
     sarif_path: Path | None = None,
     push: str | None = None,
     on_github: bool = False,
+    resume: str | None = None,
+    save_baseline: str | None = None,
 ) -> int:
-    """Measure, decide, report. Returns the exit code; raises AgentopsError where nothing could be decided."""
+    """Measure, decide, report. Returns the exit code; raises AgentopsError where nothing could be decided.
+
+    `resume` names a run that was stopped and goes on; `save_baseline` is the name under which a run that ended with a
+    verdict is kept for later ones to be compared with.
+    """
     if on_github:
         github.require()
     if push and not any(stage.name == "build" for stage in plan.stages):
         raise UsageError("there is no image to push", hint="--push needs a run that builds one")
     if push and not _REGISTRY.fullmatch(push):
         raise UsageError(f"--push: {push!r} is no registry", hint="write it as host:port, or host/folder")
-    run_id = folder.new_run_id()
-    with folder.run_folder(out_base.resolve(), run_id) as out, signals() as cancel:
+    if save_baseline is not None and not _NAME.fullmatch(save_baseline):
+        raise UsageError(f"--save-baseline: {save_baseline!r} is no name", hint="use letters, digits, dots and dashes")
+    base = out_base.resolve()
+    run_id = folder.stopped_run(base, resume) if resume is not None else folder.new_run_id()
+    with folder.run_folder(base, run_id, exists=resume is not None) as out, signals() as cancel:
         with progress(plan, quiet=quiet) as emit:
             run = pipeline.measure(plan, out=out, run_id=run_id, emit=emit, cancel=cancel)
-        verdict = decide(run, plan.policy)
+        verdict = decide(run, plan.policy, baselines=plan.baselines)
         if push and verdict.outcome is Outcome.PASS:
             run, verdict = _push(run, verdict, push, out=out, cancel=cancel)
         problems = write_reports(run, verdict, out, junit_path, sarif_path)
         show(run, verdict)
         written = [name for name in _REPORTS if (out / name).is_file()]
         click.echo(f"reports: {_shown(out)} ({', '.join(written) or 'none could be written'})")
+        if save_baseline is not None:
+            problems += _keep(run, verdict, plan, save_baseline)
         if on_github:
             problems += github.publish(run, verdict, out, kept=not problems)
     for problem in problems:
         tell(problem)
     return int(exit_code(verdict, kept=not problems))
+
+
+def _keep(run: RunResult, verdict: Verdict, plan: pipeline.Plan, name: str) -> list[AgentopsError]:
+    """Keep the run as a baseline. One without a verdict on its behaviour is none."""
+    from agentops.reports import json as documents
+
+    evals = plan.settings.evals
+    if evals is None or verdict.outcome is Outcome.ERROR:
+        return [ReportError(f"the run was not kept as {name}: it has no verdict", hint="mend what is an error first")]
+    path = plan.settings.root / evals.baselines / f"{name}.json"
+    try:
+        folder.write(path, documents.run_parts(run))
+    except ReportError as error:
+        return [error]
+    click.echo(f"baseline {name}: {_shown(path)}")
+    return []
 
 
 def exit_code(verdict: Verdict, *, kept: bool = True) -> ExitCode:
@@ -89,10 +118,10 @@ def write_reports(
     from agentops.reports import json as documents
     from agentops.reports import junit, markdown, sarif
 
-    jobs: list[tuple[Path, Callable[[], str]]] = []
+    jobs: list[tuple[Path, Callable[[], str | Iterable[str]]]] = []
     if out is not None:
         jobs = [
-            (out / "run.json", lambda: documents.run_document(run)),
+            (out / "run.json", lambda: documents.run_parts(run)),
             (out / "verdict.json", lambda: documents.verdict_document(verdict)),
             (out / "junit.xml", lambda: junit.render(run, verdict)),
             (out / "report.md", lambda: markdown.render(run, verdict)),

@@ -45,7 +45,8 @@ def settings_for(
     else:
         root = path.resolve().parent
         if paths:
-            laid_over[f"{section}.{key}"] = [os.path.relpath(p, root) for p in paths]
+            # A pack is no path.
+            laid_over[f"{section}.{key}"] = [p if p.startswith("pack:") else os.path.relpath(p, root) for p in paths]
         settings = _loaded(path, laid_over, section)
     return _at(settings, url) if url else settings
 

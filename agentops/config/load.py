@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from agentops.config.origins import Origins
 from agentops.errors import ConfigError
 from agentops.model import settings as s
 from agentops.model.finding import Severity
+from agentops.model.seen import ToolPolicy
 from agentops.model.verdict import Allowance, Criterion, Where
 
 SCHEMA = "config.schema.json"
@@ -99,7 +101,7 @@ def _fill(data: dict[str, Any], schema: Mapping[str, Any]) -> None:
 def _settings(data: dict[str, Any], found: Document, root: Path) -> s.Settings:
     return s.Settings(
         root=root,
-        agent=_agent(data["agent"], found),
+        agent=_agent(data["agent"], found, root),
         prompts=_prompts(data.get("prompts")),
         code=_section(s.Code, data.get("code")),
         dependencies=_section(s.Dependencies, data.get("dependencies")),
@@ -131,7 +133,7 @@ def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
 
 
-def _agent(data: dict[str, Any], found: Document) -> s.Agent:
+def _agent(data: dict[str, Any], found: Document, root: Path) -> s.Agent:
     place = found.place(("agent",))
     if not any(data.get(key) for key in ("image", "url", "command")) and "build" not in data:
         raise ConfigError(
@@ -150,17 +152,72 @@ def _agent(data: dict[str, Any], found: Document) -> s.Agent:
         raise ConfigError(
             f"{place}: agent: a script cannot play the model of an agent that runs already", hint="remove model or url"
         )
+    _check_protocol(data, place)
     build = data.get("build")
     limits = data["limits"]
     memory = limits["memory"]
-    rest = _tuples({k: v for k, v in data.items() if k not in ("build", "limits", "model", "env")})
+    apart = ("build", "limits", "model", "env", "http", "tools")
+    rest = _tuples({k: v for k, v in data.items() if k not in apart})
     return s.Agent(
         **rest,
         build=None if build is None else s.Build(**{**build, "args": {k: str(v) for k, v in build["args"].items()}}),
         limits=s.Limits(int(memory[:-2]) * _UNITS[memory[-2:]], float(limits["cpus"]), limits["pids"]),
         model=model,
         env={k: _env_text(v) for k, v in data["env"].items()},
+        http=None if "http" not in data else s.Http(**data["http"]),
+        tools=None if "tools" not in data else _tools(data["tools"], found, root),
     )
+
+
+def _check_protocol(data: Mapping[str, Any], place: str) -> None:
+    protocol = data["protocol"]
+    if (protocol == "http") != ("http" in data):
+        raise ConfigError(
+            f"{place}: agent: the protocol http and the section http belong together",
+            hint="write agent.http with a body and an answer, or name another protocol",
+        )
+    if protocol == "command" and not data.get("command"):
+        raise ConfigError(f"{place}: agent: the protocol command needs a command", hint="write agent.command")
+
+
+def _tools(data: Mapping[str, Any], found: Document, root: Path) -> ToolPolicy:
+    """The tool policy, its schemas read from their file: a mapping of JSON Schemas by tool, or a list of definitions
+    with `name` and `parameters`, `input_schema` or `inputSchema`, as model APIs and MCP write them."""
+    rest = _tuples({k: v for k, v in data.items() if k != "schemas"})
+    schemas = (
+        _tool_schemas(data["schemas"], found.place(("agent", "tools", "schemas")), root) if "schemas" in data else {}
+    )
+    for pattern in data["forbidden_patterns"]:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            place = found.place(("agent", "tools", "forbidden_patterns"))
+            raise ConfigError(f"{place}: {pattern!r} is no regular expression: {error}", hint="mend it") from None
+    return ToolPolicy(schemas=schemas, **rest)
+
+
+def _tool_schemas(name: str, place: str, root: Path) -> dict[str, Any]:
+    from jsonschema import Draft202012Validator, SchemaError
+
+    data = document.read(root / name, shown=name).data
+    if isinstance(data, dict) and isinstance(data.get("tools"), list):
+        data = data["tools"]
+    if isinstance(data, list):
+        functions = [t.get("function", t) if isinstance(t, dict) else {} for t in data]
+        data = {
+            t.get("name"): next((t[k] for k in ("parameters", "input_schema", "inputSchema") if k in t), {})
+            for t in functions
+        }
+    if not isinstance(data, dict) or not all(isinstance(k, str) and isinstance(v, dict) for k, v in data.items()):
+        raise ConfigError(
+            f"{place}: {name} holds no JSON Schemas by tool", hint="write {tool: schema}, or a list of tool definitions"
+        )
+    for tool, schema in data.items():
+        try:
+            Draft202012Validator.check_schema(schema)
+        except SchemaError as error:
+            raise ConfigError(f"{place}: {name}: {tool}: no JSON Schema: {error.message}", hint="mend it") from None
+    return data
 
 
 def _env_text(value: str | float | bool) -> str:
@@ -178,26 +235,36 @@ def _evals(data: dict[str, Any] | None, found: Document) -> s.Evals | None:
             hint="base_url names a model endpoint, script a file that plays the judge",
         )
     runs = _runs(data["runs"], place)
-    if data.get("needed", 1) > runs:
+    if data.get("needed", 1) > runs.most:
         raise ConfigError(
-            f"{place}: evals.needed: {data['needed']} of {runs} runs can never pass",
+            f"{place}: evals.needed: {data['needed']} of {runs.most} runs can never pass",
             hint="lower it, or raise runs",
         )
-    rest = _tuples({k: v for k, v in data.items() if k not in ("judge", "runs")})
-    return s.Evals(**rest, runs=runs, judge=None if judge is None else s.Judge(**judge))
+    apart = ("judge", "moderation", "runs", "budget", "prices", "evidence")
+    return s.Evals(
+        **_tuples({k: v for k, v in data.items() if k not in apart}),
+        runs=runs,
+        judge=None if judge is None else s.Judge(**_tuples(judge)),
+        moderation=None if "moderation" not in data else s.Moderation(**data["moderation"]),
+        budget=s.Budget(**data["budget"]),
+        prices={model: s.Price(**price) for model, price in data["prices"].items()},
+        evidence=s.Evidence(**data["evidence"]) if data["evidence"] else None,
+    )
 
 
-def _runs(data: int | dict[str, int], place: str) -> int:
-    """Runs of each case. Of a range the most are made: nothing stops them earlier yet."""
+def _runs(data: int | dict[str, int], place: str) -> s.Runs:
+    """Runs of each case: a number is exactly so many."""
     if isinstance(data, int):
-        return data
+        return s.Runs(data, data)
     if data["min"] > data["max"]:
         raise ConfigError(f"{place}: evals.runs: min {data['min']} is above max {data['max']}", hint="swap the two")
-    return data["max"]
+    return s.Runs(data["min"], data["max"])
 
 
 def _criterion(data: dict[str, Any], found: Document, index: int) -> Criterion:
     place = found.place(("gate", index))
+    if "max_loss" in data:
+        data = {"at_most" if key == "max_loss" else key: value for key, value in data.items()}
     if ("at_least" in data) == ("at_most" in data):
         raise ConfigError(
             f"{place}: gate.{index}: needs exactly one of at_least and at_most", hint="say which side the bound is on"

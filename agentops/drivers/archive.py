@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
+from typing import IO
 
 from agentops.errors import MeasurementError
 
@@ -42,6 +44,20 @@ def only_file(archive: bytes, *, limit_bytes: int) -> bytes:
             return stream.read(limit_bytes) if stream is not None else b""
     except tarfile.TarError as error:
         raise MeasurementError(f"the container gave a broken archive: {error}") from None
+
+
+def digest(archive: IO[bytes]) -> str:
+    """The sha256 over names, kinds, modes and contents, whatever the order and the times: equal for equal inputs. The
+    stream is back at its beginning afterwards."""
+    archive.seek(0)
+    lines = []
+    with tarfile.open(fileobj=archive) as tar:
+        for member in tar:
+            stream = tar.extractfile(member) if member.isreg() else None
+            content = hashlib.sha256(stream.read()).hexdigest() if stream is not None else member.linkname
+            lines.append(f"{member.name}\0{member.type!r}\0{member.mode:o}\0{content}\n")
+    archive.seek(0)
+    return hashlib.sha256("".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _packed(entry: tarfile.TarInfo, content: bytes) -> bytes:

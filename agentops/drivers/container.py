@@ -11,13 +11,14 @@ import socket
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from agentops import text
 from agentops.drivers import image, labels, stream
+from agentops.drivers.archive import digest as digest_of
 from agentops.drivers.image import BuildRequest, Image
 from agentops.drivers.instance import Container, Missing, discard
 from agentops.drivers.spec import ContainerSpec, body
@@ -119,6 +120,7 @@ class Engine:
             return messages
 
         with contextlib.closing(archive), log.open("w", encoding="utf-8", errors="replace") as sink:
+            packed = digest_of(archive)
             try:
                 with self._following(call, what="the build", cancel=cancel) as messages:
                     built = image.copy_log(messages, sink)
@@ -129,7 +131,9 @@ class Engine:
         found = self.inspect(built)
         if found is None:
             raise MeasurementError(f"the engine built {built} and does not have it")
-        return found
+        named = image.bases(_read(request.dockerfile), request.args)
+        started = {name: base.id for name in named if (base := self.inspect(name))}
+        return replace(found, inputs=image.inputs(request, context=packed, started=started))
 
     def inspect(self, reference: str) -> Image | None:
         """The image of that name or id, or None where the engine has none."""

@@ -14,7 +14,7 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,8 +27,8 @@ def new_run_id() -> str:
 
 
 @contextlib.contextmanager
-def run_folder(base: Path, run_id: str) -> Iterator[Path]:
-    """A new folder for the run below `base`, which is locked meanwhile.
+def run_folder(base: Path, run_id: str, *, exists: bool = False) -> Iterator[Path]:
+    """A new folder for the run below `base`, or the one that `exists`; `base` is locked meanwhile.
 
     Raises UsageError when another check holds the lock, ReportError when the folder cannot be made.
     """
@@ -48,7 +48,7 @@ def run_folder(base: Path, run_id: str) -> Iterator[Path]:
         _lock(base, handle)
         out = base / "runs" / run_id
         try:
-            out.mkdir(parents=True)
+            out.mkdir(parents=True, exist_ok=exists)
             _ignore(base)
             _point(base / "latest", out)
         except OSError as error:
@@ -58,17 +58,34 @@ def run_folder(base: Path, run_id: str) -> Iterator[Path]:
         os.close(handle)
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all. Raises ReportError naming the file; what was there before stays then.
+def stopped_run(base: Path, named: str) -> str:
+    """The id of the run that is to go on: `named` is an id, a run's folder, or "latest". Raises UsageError."""
+    path = base / "runs" / named
+    if named == "latest":
+        path = base / "latest"
+    elif not path.is_dir():
+        path = Path(named)
+    real = path.resolve()
+    if not (real / "journal.jsonl").is_file() or real.parent != (base / "runs").resolve():
+        raise UsageError(
+            f"--resume: {named} is no run below {base}/runs", hint="name a run's folder, or latest for the last one"
+        )
+    return real.name
+
+
+def write(path: Path, text: str | Iterable[str]) -> None:
+    """Write a file, whole or in pieces, and all of it or nothing. Raises ReportError naming the file; what was there
+    before stays then.
 
     A target that is no regular file (a pipe, /dev/stdout) is written to as it is.
     """
-    data = text.encode("utf-8", "backslashreplace")
+    pieces = [text] if isinstance(text, str) else text
+    data = (piece.encode("utf-8", "backslashreplace") for piece in pieces)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file():
             with path.open("wb") as sink:
-                sink.write(data)
+                sink.writelines(data)
             return
         _replace(path, data)
     except OSError as error:
@@ -77,11 +94,11 @@ def write(path: Path, text: str) -> None:
         ) from None
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, data: Iterable[bytes]) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as sink:
-            sink.write(data)
+            sink.writelines(data)
             sink.flush()
             os.fsync(sink.fileno())
         Path(name).chmod(0o644)

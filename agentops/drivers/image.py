@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,19 +24,24 @@ _BUILDKIT_HINT = (
     "this Dockerfile needs BuildKit and is built by the engine's classic builder; "
     "build the image with `docker buildx build --load` and name it as agent.image, or write the line without it"
 )
+_FROM = re.compile(r"\s*FROM\s+(?:--\S+\s+)*(?P<image>\S+)(?:\s+AS\s+(?P<stage>\S+))?\s*$", re.IGNORECASE)
+_ARG = re.compile(r"\s*ARG\s+(?P<name>\w+)=[\"']?(?P<value>[^\s\"']+)", re.IGNORECASE)
+_VARIABLE = re.compile(r"\$(?:\{(\w+)[^}]*\}|(\w+))")
 _LOG_LIMIT_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
     """An image as the engine sees it. `id` is the digest of its config; `layers` are digests of its file systems,
-    lowest first; `digests` are "repository@sha256:..." under which registries know it."""
+    lowest first; `digests` are "repository@sha256:..." under which registries know it. `inputs` is a digest of what it
+    was built from, where it was built here."""
 
     id: str
     layers: tuple[str, ...]
     user: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     digests: tuple[str, ...] = ()
+    inputs: str = ""
 
     def stands_on(self, base: Image) -> bool:
         """Whether this image begins with all layers of the other."""
@@ -66,6 +73,26 @@ def check_build(context: Path, dockerfile: Path) -> None:
         raise ConfigError(f"the build context {context} is not a folder", hint="correct agent.build.context")
     if not dockerfile.is_file():
         raise ConfigError(f"there is no Dockerfile at {dockerfile}", hint="correct agent.build.dockerfile")
+
+
+def bases(dockerfile: str, args: Mapping[str, str]) -> tuple[str, ...]:
+    """The images that a Dockerfile starts from, with the arguments of the build; its own stages are none, and neither
+    is a name that cannot be told."""
+    lines = dockerfile.splitlines()
+    defaults = {match["name"]: match["value"] for line in lines if (match := _ARG.match(line))}
+    known = {**defaults, **args}
+    named = [match for line in lines if (match := _FROM.match(line))]
+    stages = {match["stage"].lower() for match in named if match["stage"]}
+    names = [_VARIABLE.sub(lambda m: known.get(m[1] or m[2], m[0]), match["image"]) for match in named]
+    return tuple(dict.fromkeys(name for name in names if name.lower() not in stages and "$" not in name))
+
+
+def inputs(request: BuildRequest, *, context: str, started: Mapping[str, str]) -> str:
+    """A digest of what goes into a build: the context's, what the builder is told, and the ids of the images that it
+    starts from by name."""
+    dockerfile = request.dockerfile.read_text("utf-8", "replace")
+    told = [context, dockerfile, request.target, dict(request.args), dict(started)]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def read_inspect(data: Mapping[str, Any]) -> Image:

@@ -138,11 +138,13 @@ class Container:
         with self._asking("the container could not be stopped"):
             self._api.stop(self.id, timeout=grace_s)
 
-    def logs(self, *, limit_bytes: int = _LOG_LIMIT_BYTES) -> str:
-        """What it printed, both streams, secrets taken out, at most `limit_bytes`."""
+    def logs(self, *, streams: str = "stdout stderr", limit_bytes: int = _LOG_LIMIT_BYTES) -> str:
+        """What it printed to the streams, secrets taken out, at most `limit_bytes`."""
         chunks, size = [], 0
         with self._asking("the container's log could not be read"), self._apart() as api:
-            for chunk in api.logs(self.id, stdout=True, stderr=True, stream=True, follow=False):
+            for chunk in api.logs(
+                self.id, stdout="stdout" in streams, stderr="stderr" in streams, stream=True, follow=False
+            ):
                 chunks.append(chunk[: limit_bytes - size])
                 size += len(chunks[-1])
                 if size >= limit_bytes:

@@ -1,6 +1,7 @@
 """The append-only journal of a run: one JSON object a line, each with its kind and time.
 
-A line is written whole in one call, so that a killed process leaves at most one torn last line, which reading skips.
+A line is written whole in one call, so that a killed process leaves at most one torn last line, which reading skips
+and who appends cuts off.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 
 from agentops.errors import ReportError
 
+_BLOCK = 64 * 1024
+
 
 class FileJournal:
     """Appends to a file. Safe to use from several threads."""
@@ -23,7 +26,8 @@ class FileJournal:
         self.path = path
         self._lock = threading.Lock()
         try:
-            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            _cut_torn_line(self._fd)
         except OSError as error:
             raise ReportError(f"{path}: the journal cannot be opened: {error.strerror}") from None
 
@@ -46,6 +50,21 @@ class FileJournal:
         with self._lock:
             os.fsync(self._fd)
             os.close(self._fd)
+
+
+def _cut_torn_line(handle: int) -> None:
+    """Cut what stands behind the last line break."""
+    end = os.fstat(handle).st_size
+    at = end
+    while at > 0:
+        start = max(at - _BLOCK, 0)
+        block = os.pread(handle, at - start, start)
+        if (found := block.rfind(b"\n")) >= 0:
+            at = start + found + 1
+            break
+        at = start
+    if at < end:
+        os.ftruncate(handle, at)
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:

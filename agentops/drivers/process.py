@@ -86,6 +86,25 @@ def running(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path
             stop(child)
 
 
+@contextlib.contextmanager
+def talking(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is spoken with over `stdin` and `stdout`, as long as the block lasts; its errors go to `log`.
+
+    Both pipes are closed when the block ends, and what is still running in its group is ended. Raises Unavailable.
+    """
+    with log.open("wb") as sink:
+        child = _start(argv, cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=sink)
+        try:
+            yield child
+        finally:
+            stop(child)
+            for pipe in (child.stdin, child.stdout):
+                # What was not written yet has nobody left to read it.
+                with contextlib.suppress(OSError):
+                    if pipe is not None:
+                        pipe.close()
+
+
 def stop(child: subprocess.Popen[bytes]) -> None:
     """End the process and everything in its group: ask, wait, then kill."""
     if child.poll() is None:
@@ -103,13 +122,14 @@ def _start(
     env: Mapping[str, str],
     stdout: IO[bytes] | int,
     stderr: IO[bytes] | int,
+    stdin: int = subprocess.DEVNULL,
 ) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             list(argv),
             cwd=cwd,
             env=dict(env),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,

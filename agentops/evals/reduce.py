@@ -5,32 +5,58 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from agentops.model.case import Attempt, CaseResult, Suite
+from agentops.model.case import Attempt, Case, CaseResult, Suite
 from agentops.model.outcome import Outcome
 from agentops.model.run import StageError
+from agentops.model.settings import Runs
+from agentops.stats.cases import CaseCount, intra_case_correlation
 from agentops.stats.consistency import pass_hat_k
 from agentops.stats.latency import percentile
 
 
-def cases(suites: Sequence[Suite], attempts: Iterable[Attempt], *, runs: int, needed: int) -> tuple[CaseResult, ...]:
-    """One result a case, in the suites' order; attempts by run. A case without an attempt is an error."""
+def cases(
+    suites: Sequence[Suite], attempts: Iterable[Attempt], *, runs: Runs, needed: int | None, complete: bool = True
+) -> tuple[CaseResult, ...]:
+    """One result a case, in the suites' order; attempts by run. `needed` of the most runs have to pass where a case
+    does not say otherwise, all of them where it is None. A case without an attempt is an error, or skipped where the
+    gate did not need it any more. `complete` is false where a budget ended the run: what is open only because of that
+    is inconclusive."""
     by_case: dict[str, list[Attempt]] = defaultdict(list)
     for attempt in attempts:
         by_case[attempt.case_id].append(attempt)
     return tuple(
-        CaseResult(
-            case_id=case.id,
-            suite=suite.name,
-            tags=case.tags,
-            planned=runs,
-            needed=needed,
-            outcome=rule(by_case[case.id], runs=runs, needed=needed),
-            attempts=tuple(sorted(by_case[case.id], key=lambda a: a.run)),
-            input=case.input,
-            location=case.location,
-        )
+        _case(case, suite.name, sorted(by_case[case.id], key=_run), runs=runs, needed=needed, complete=complete)
         for suite in suites
         for case in suite.cases
+    )
+
+
+def _run(attempt: Attempt) -> int:
+    return attempt.run
+
+
+def _case(
+    case: Case, suite: str, attempts: list[Attempt], *, runs: Runs, needed: int | None, complete: bool
+) -> CaseResult:
+    # A run that stopped early made fewer runs: the rule is held as the same share of them.
+    whole = max(case.runs or 0, runs.most)
+    asked = case.needed or needed or whole
+    planned = max(len(attempts), case.runs or 0, runs.least)
+    least = -(-asked * planned // whole)
+    outcome = rule(attempts, runs=planned, needed=least) if planned else Outcome.SKIPPED
+    if outcome is Outcome.ERROR and not complete and len(attempts) < planned:
+        outcome = Outcome.INCONCLUSIVE
+    return CaseResult(
+        case_id=case.id,
+        suite=suite,
+        tags=case.tags,
+        planned=planned,
+        needed=least,
+        outcome=outcome,
+        attempts=tuple(attempts),
+        input=case.input,
+        location=case.location,
+        weight=case.weight,
     )
 
 
@@ -60,27 +86,36 @@ def values(results: Sequence[CaseResult]) -> dict[str, float]:
         numbers["consistency_pass_all_k"] = sum(
             pass_hat_k(r.passed(), len(r.attempts), len(r.attempts)) for r in full
         ) / len(full)
-    usages = [a.answer.usage for a in attempts if a.answer and a.answer.usage]
-    if usages:
-        numbers["tokens_in"] = sum(u.input_tokens for u in usages)
-        numbers["tokens_out"] = sum(u.output_tokens for u in usages)
+    for name in ("input_tokens", "output_tokens", "cost_usd"):
+        told = [value for a in attempts if (value := getattr(a, name)) is not None]
+        if told:
+            numbers[name] = sum(told)
+    counts = [CaseCount(r.passed(), sum(a.outcome is Outcome.FAIL for a in r.attempts)) for r in results]
+    icc = intra_case_correlation(counts) if measured else None
+    if icc is not None:
+        numbers["intra_case_correlation"] = round(icc, 4)
     return numbers
 
 
-def errors(results: Sequence[CaseResult], *, stopped: str, max_error_rate: float) -> tuple[StageError, ...]:
+def errors(
+    results: Sequence[CaseResult], *, gone: str, complete: bool, max_error_rate: float
+) -> tuple[StageError, ...]:
     """Why the evals count as not measured, if they do: too many attempts without an outcome or with retries, or a
-    case without any measured attempt."""
+    case without any measured attempt. `complete` is false where a budget ended the run: what was not asked then leaves
+    criteria inconclusive and is no error."""
     planned = sum(r.planned for r in results)
     broken = [a for r in results for a in r.attempts if a.outcome is Outcome.ERROR]
-    never = planned - sum(len(r.attempts) for r in results)
+    never = planned - sum(len(r.attempts) for r in results) if complete else 0
     unmeasured = len(broken) + never
     retried = sum(bool(a.retries) and a.outcome is not Outcome.ERROR for r in results for a in r.attempts)
-    empty = [r for r in results if not any(a.outcome in (Outcome.PASS, Outcome.FAIL) for a in r.attempts)]
-    if not stopped and not empty and unmeasured + retried <= max_error_rate * planned:
+    empty = [r for r in results if r.planned and not any(a.outcome in (Outcome.PASS, Outcome.FAIL) for a in r.attempts)]
+    if not complete:
+        empty = [r for r in empty if r.attempts]
+    if not gone and not empty and unmeasured + retried <= max_error_rate * planned:
         return ()
     causes = Counter(a.error for a in broken).most_common(3)
     told = [f"{cause} ({count}x)" if count > 1 else cause for cause, count in causes]
-    found = [StageError(stopped, hint="see agent.log in the run's folder")] if stopped else []
+    found = [StageError(gone, hint="see agent.log in the run's folder")] if gone else []
     if never:
         told.append(f"{never} were not asked any more")
     if unmeasured:
@@ -97,7 +132,7 @@ def errors(results: Sequence[CaseResult], *, stopped: str, max_error_rate: float
                 hint="mend what is in the way; calls that are asked again and again measure something else",
             )
         )
-    if empty and not stopped:
+    if empty and not gone:
         names = ", ".join(r.case_id for r in empty[:5]) + (f" and {len(empty) - 5} more" if len(empty) > 5 else "")
         cases = "1 case has" if len(empty) == 1 else f"{len(empty)} cases have"
         found.append(StageError(f"{cases} no measured attempt: {names}"))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agentops.errors import AgentopsError
-from agentops.gate.judge import judge
+from agentops.gate.judge import Baselines, concerns, judge
 from agentops.gate.policy import stages_of
 from agentops.model.outcome import Outcome, worst
 from agentops.model.run import RunResult, StageError, StageResult
@@ -28,13 +28,17 @@ _SUBJECTS = {
 }
 
 
-def decide(run: RunResult, policy: Policy) -> Verdict:
-    """Judge the run. Needs no engine, no network and no call of the agent."""
+def decide(run: RunResult, policy: Policy, *, baselines: Baselines | None = None) -> Verdict:
+    """Judge the run. Needs no engine, no network and no call of the agent. `baselines` are those that the policy names,
+    by name."""
     in_scope = set(run.scope.stages)
-    asked = [c for c in policy.criteria if in_scope & set(stages_of(c))]
+    asked = [c for c in policy.criteria if in_scope & set(stages_of(c)) and (run.scope.full or concerns(run, c))]
     unmeasured = [r for name in run.scope.stages if (r := _measured(run.stage(name), name, policy.allowance))]
     excused = {r.metric for r in unmeasured if r.warned}
-    judged = [_allowed(judge(run, c), policy.allowance, excused=_excused(run, stages_of(c), excused)) for c in asked]
+    judged = [
+        _allowed(result, policy.allowance, excused=_excused(run, stages_of(c), excused))
+        for c, result in zip(asked, judge(run, asked, baselines=baselines or {}), strict=True)
+    ]
     results = (*unmeasured, *judged)
     # Where everything is excused nothing is left, and the worst of nothing is ERROR.
     outcome = worst(r.outcome for r in results if not r.warned)
@@ -49,7 +53,7 @@ def decide(run: RunResult, policy: Policy) -> Verdict:
         environment=policy.environment,
         warnings=warnings,
         not_gated=_not_gated(run, policy),
-        out_of_scope=tuple(c.name for c in policy.criteria if not in_scope & set(stages_of(c))),
+        out_of_scope=tuple(c.name for c in policy.criteria if c not in asked),
         not_recordable=_not_recordable(run, outcome, warnings),
         scripted=run.scripted,
         policy_sha256=policy.sha256,

@@ -1,115 +1,84 @@
-"""How each metric is judged: observed value, what it is sure of, and one sentence.
+"""How each criterion is judged: observed value, what it is sure of, and one sentence.
 
-What was not measured counts for neither side: towards PASS an attempt without an outcome counts as failed, towards
-FAIL as passed. So a gap in the measurement can make a criterion inconclusive and can never turn its verdict.
+Criteria on behaviour are gauges: they are fed with the run's attempts in the order of the schedule. What was not
+measured counts for neither side: towards PASS an attempt without an outcome counts as failed, towards FAIL as passed.
+So a gap in the measurement can make a criterion inconclusive and can never turn its verdict.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from agentops.gate.policy import QUANTILES, stages_of
-from agentops.model.case import CaseResult
+from agentops.gate import gauges
+from agentops.gate.gauges.base import Baseline, Design, Member
+from agentops.gate.policy import stages_of
+from agentops.model.case import Attempt, CaseResult
 from agentops.model.outcome import Outcome
-from agentops.model.run import RunResult
+from agentops.model.run import RunResult, StageResult
 from agentops.model.verdict import Criterion, CriterionResult
-from agentops.stats import intervals, latency
-from agentops.stats.consistency import blocks, pass_hat_k
 
-_MEASURED = (Outcome.PASS, Outcome.FAIL)
+Baselines = Mapping[str, Baseline]
 
 
-def judge(run: RunResult, criterion: Criterion) -> CriterionResult:
-    """One criterion over the run."""
-    stages = stages_of(criterion)
-    if not any(_measured(run, s.name) or s.findings for s in run.stages if s.name in stages):
+def judge(run: RunResult, criteria: Sequence[Criterion], *, baselines: Baselines) -> tuple[CriterionResult, ...]:
+    """Each criterion over the run, in their order."""
+    evals = run.stage("evals")
+    behaviour = [c for c in criteria if c.metric in gauges.KINDS and _any_measured(run, c) and concerns(run, c)]
+    judged = dict(zip(behaviour, _behaviour(evals, behaviour, baselines), strict=True)) if evals is not None else {}
+    return tuple(judged.get(c) or _judged(run, c) for c in criteria)
+
+
+def _judged(run: RunResult, criterion: Criterion) -> CriterionResult:
+    if not _any_measured(run, criterion):
         return _result(criterion, Outcome.ERROR, "nothing was measured for it", hint="see the errors of its stage")
+    if criterion.metric in gauges.KINDS:
+        return _result(criterion, Outcome.ERROR, f"no case has the tag {criterion.where.tag!r}")
     return _JUDGES[criterion.metric](run, criterion)
 
 
-def _pass_rate(run: RunResult, c: Criterion) -> CriterionResult:
-    cases = _cases(run, c)
-    planned, passed, failed = _tally(cases)
-    if not planned or not passed + failed:
-        return _result(c, Outcome.ERROR, "no attempt was measured")
-    bound = c.at_least or 0.0
-    low = intervals.lower_bound(passed, planned, c.confidence)
-    high = intervals.upper_bound(planned - failed, planned, c.confidence)
-    rate = passed / (passed + failed)
-    outcome = _side(low >= bound, high < bound)
-    shown = (
-        f"{passed}/{passed + failed} attempts passed ({rate:.3f}); {c.confidence:.0%} bounds {low:.3f} to {high:.3f}"
+def concerns(run: RunResult, criterion: Criterion) -> bool:
+    """Whether the run has a case that the criterion looks at; one that looks at no cases concerns every run."""
+    tag, evals = criterion.where.tag, run.stage("evals")
+    return not tag or evals is None or any(tag in case.tags for case in evals.cases)
+
+
+def _behaviour(evals: StageResult, criteria: Sequence[Criterion], baselines: Baselines) -> tuple[CriterionResult, ...]:
+    """All criteria on behaviour in one walk over the attempts."""
+    design = _design(evals, baselines)
+    made = [gauges.make(c, design) for c in criteria]
+    for attempt in in_order(evals.cases):
+        for gauge in made:
+            gauge.add(attempt)
+    return tuple(gauge.result() for gauge in made)
+
+
+def _design(evals: StageResult, baselines: Baselines) -> Design:
+    members = tuple(Member(r.case_id, r.tags, r.weight, r.needed, r.planned) for r in evals.cases)
+    sampling = evals.sampling
+    runs = max((len(r.attempts) for r in evals.cases), default=1)
+    return Design(
+        members,
+        least=sampling.least if sampling else max(runs, 1),
+        most=sampling.most if sampling else max(runs, 1),
+        baselines=baselines,
+        values=evals.values,
+        broke_off=sampling.broke_off if sampling else "",
     )
-    reasons = {
-        Outcome.PASS: f"{shown}, all at or above {bound:g}",
-        Outcome.FAIL: f"{shown}, all below {bound:g}",
-        Outcome.INCONCLUSIVE: f"{shown} hold {bound:g} between them",
-    }
-    return _result(
-        c, outcome, reasons[outcome], observed=rate, low=low, high=high, coverage=_coverage(cases),
-        hint=_more_runs(rate, bound, c.confidence, planned) if outcome is Outcome.INCONCLUSIVE else "",
-    )  # fmt: skip
 
 
-def _violations(run: RunResult, c: Criterion) -> CriterionResult:
-    cases = _cases(run, c)
-    planned, passed, failed = _tally(cases)
-    if not planned or not passed + failed:
-        return _result(c, Outcome.ERROR, "no attempt was measured")
-    bound = c.at_most or 0.0
-    unmeasured = planned - passed - failed
-    rate = intervals.upper_bound(failed, planned - unmeasured, c.confidence)
-    outcome = _side(failed + unmeasured <= bound, failed > bound)
-    sure = f"the true rate is at most {rate:.3f} ({c.confidence:.0%})"
-    shown = f"{failed} of {passed + failed} attempts failed, {bound:g} allowed; {sure}"
-    if outcome is Outcome.INCONCLUSIVE:
-        shown += f"; {unmeasured} attempts without an outcome could be violations"
-    return _result(c, outcome, shown, observed=float(failed), high=rate, coverage=_coverage(cases))
-
-
-def _consistency(run: RunResult, c: Criterion) -> CriterionResult:
-    cases, k = _cases(run, c), c.k or 1
-    bound = c.at_least or 0.0
-    full = [r for r in cases if len(r.attempts) >= k and all(a.outcome in _MEASURED for a in r.attempts)]
-    pessimist = [b for r in cases for b in blocks(_outcomes(r, unmeasured=False), k)]
-    optimist = [b for r in cases for b in blocks(_outcomes(r, unmeasured=True), k)]
-    if not full or not pessimist:
-        return _result(c, Outcome.ERROR, f"no case has {k} measured runs")
-    low = intervals.lower_bound(sum(pessimist), len(pessimist), c.confidence)
-    high = intervals.upper_bound(sum(optimist), len(optimist), c.confidence)
-    rate = sum(pass_hat_k(r.passed(), len(r.attempts), k) for r in full) / len(full)
-    outcome = _side(low >= bound, high < bound)
-    sure = f"{c.confidence:.0%} bounds {low:.3f} to {high:.3f}"
-    shown = f"all {k} of {k} runs pass with a rate of {rate:.3f}; {sure}, at least {bound:g} needed"
-    return _result(
-        c, outcome, shown, observed=rate, low=low, high=high, coverage=_coverage(cases),
-        hint="add cases or runs" if outcome is Outcome.INCONCLUSIVE else "",
-    )  # fmt: skip
-
-
-def _latency(run: RunResult, c: Criterion) -> CriterionResult:
-    cases, q = _cases(run, c), QUANTILES[c.metric]
-    bound = c.at_most or 0.0
-    times = [a.latency_s for r in cases for a in r.attempts if a.latency_s is not None]
-    if not times:
-        return _result(c, Outcome.ERROR, "no attempt was timed")
-    missing = sum(r.planned for r in cases) - len(times)
-    high = latency.upper_bound(times + [math.inf] * missing, q, c.confidence)
-    low = latency.lower_bound(times + [0.0] * missing, q, c.confidence)
-    observed = latency.percentile(times, q)
-    outcome = _side(high <= bound, low > bound)
-    sure = f"{low:.3f} to {high:.3f} s" if math.isfinite(high) else f"{low:.3f} s and up"
-    shown = (
-        f"{observed:.3f} s over {len(times)} attempts; {c.confidence:.0%} bounds {sure}, at most {bound:g} s allowed"
-    )
-    hint = ""
-    if outcome is Outcome.INCONCLUSIVE and not math.isfinite(high):
-        hint = f"it takes {latency.samples_needed(q, c.confidence)} timed attempts to bound it, none of them lost"
-    return _result(
-        c, outcome, shown, observed=observed, low=low, high=high if math.isfinite(high) else None,
-        coverage=_coverage(cases), hint=hint,
-    )  # fmt: skip
+def in_order(cases: Sequence[CaseResult]) -> list[Attempt]:
+    """All attempts in the order of the schedule as far as it has no gap; then the rest, without a position. Where
+    none has a position, the runs of all cases one after the other."""
+    attempts = [a for case in cases for a in case.attempts]
+    if not any(a.position for a in attempts):
+        index = {case.case_id: i for i, case in enumerate(cases)}
+        attempts.sort(key=lambda a: (a.run, index[a.case_id]))
+        return [replace(a, position=i) for i, a in enumerate(attempts, 1)]
+    scheduled = sorted((a for a in attempts if a.position), key=lambda a: a.position)
+    whole = next((i for i, a in enumerate(scheduled) if a.position != i + 1), len(scheduled))
+    rest = [replace(a, position=0) for a in scheduled[whole:]]
+    return scheduled[:whole] + rest + [a for a in attempts if not a.position]
 
 
 def _findings(run: RunResult, c: Criterion) -> CriterionResult:
@@ -145,12 +114,6 @@ def _value(run: RunResult, c: Criterion) -> CriterionResult:
 
 
 _JUDGES: Mapping[str, Callable[[RunResult, Criterion], CriterionResult]] = {
-    "pass_rate": _pass_rate,
-    "violations": _violations,
-    "consistency_pass_all_k": _consistency,
-    "latency_p50_s": _latency,
-    "latency_p95_s": _latency,
-    "latency_p99_s": _latency,
     "findings": _findings,
     "prompt_risk": _value,
     "prompt_risk_high": _value,
@@ -158,51 +121,15 @@ _JUDGES: Mapping[str, Callable[[RunResult, Criterion], CriterionResult]] = {
 }
 
 
+def _any_measured(run: RunResult, criterion: Criterion) -> bool:
+    stages = stages_of(criterion)
+    return any(_measured(run, s.name) or s.findings for s in run.stages if s.name in stages)
+
+
 def _measured(run: RunResult, name: str) -> bool:
     """Whether the stage reached anything at all; what it missed is judged by its own criterion."""
     stage = run.stage(name)
     return stage is not None and stage.counts.measured > 0
-
-
-def _cases(run: RunResult, c: Criterion) -> list[CaseResult]:
-    stage = run.stage("evals")
-    return [r for r in (stage.cases if stage else ()) if not c.where.tag or c.where.tag in r.tags]
-
-
-def _tally(cases: Sequence[CaseResult]) -> tuple[int, int, int]:
-    """Attempts planned, passed, failed."""
-    outcomes = [a.outcome for r in cases for a in r.attempts]
-    return sum(r.planned for r in cases), outcomes.count(Outcome.PASS), outcomes.count(Outcome.FAIL)
-
-
-def _outcomes(result: CaseResult, *, unmeasured: bool) -> list[bool]:
-    """The case's planned runs in order, with a stand-in for those without an outcome."""
-    by_run = {a.run: a.outcome for a in result.attempts}
-    runs = [by_run.get(run, Outcome.ERROR) for run in range(1, result.planned + 1)]
-    return [o is Outcome.PASS if o in _MEASURED else unmeasured for o in runs]
-
-
-def _coverage(cases: Sequence[CaseResult]) -> str:
-    planned, passed, failed = _tally(cases)
-    return f"{passed + failed}/{planned} attempts, {len(cases)} cases"
-
-
-def _side(shown: bool, refuted: bool) -> Outcome:
-    if shown:
-        return Outcome.PASS
-    return Outcome.FAIL if refuted else Outcome.INCONCLUSIVE
-
-
-def _more_runs(rate: float, bound: float, confidence: float, planned: int) -> str:
-    """How many attempts would settle it, should the rate stay what it is."""
-    if rate <= bound:
-        return "the observed rate is below the demand: mend the failing cases"
-    n = planned
-    while n < 1_000_000:
-        n = math.ceil(n * 1.2)
-        if intervals.lower_bound(math.floor(rate * n), n, confidence) >= bound:
-            return f"about {n} attempts would show it at this rate; {planned} were made"
-    return "the rate is too close to the demand to be told apart"
 
 
 def _result(

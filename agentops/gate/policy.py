@@ -10,12 +10,16 @@ from dataclasses import dataclass, replace
 
 from agentops.config.document import nearest
 from agentops.errors import ConfigError, UsageError
+from agentops.gate import gauges
+from agentops.gate.gauges.base import Design, Member
+from agentops.gate.gauges.bounds import QUANTILES, Consistency, Latency
+from agentops.gate.gauges.rates import SuiteRate
 from agentops.model.case import Suite
 from agentops.model.codec import encode
 from agentops.model.finding import Severity
-from agentops.model.settings import Settings
+from agentops.model.settings import Runs, Settings
 from agentops.model.verdict import Allowance, Criterion, Policy, Where
-from agentops.stats import latency
+from agentops.stats import latency, planning
 from agentops.stats.intervals import trials_needed
 
 DEFAULT_PASS_RATE = 0.85
@@ -24,13 +28,15 @@ DEFAULT_RISK = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What can be demanded: which stages measure it, and on which side its bound lies."""
+    """What can be demanded: which stages measure it, and on which side its bound lies. `runs` of each case are made at
+    least."""
 
     stages: tuple[str, ...]
     side: str
     least: float = 0.0
     most: float = math.inf
     needs_k: bool = False
+    runs: int = 0
 
     def means(self, bound: float) -> bool:
         """Whether the bound could both be met and be missed: the ends of the range are true of every run."""
@@ -40,18 +46,23 @@ class Metric:
 
 METRICS = {
     "pass_rate": Metric(("evals",), "at_least", most=1.0),
+    "weighted_pass_rate": Metric(("evals",), "at_least", most=1.0),
     "violations": Metric(("evals",), "at_most"),
     "consistency_pass_all_k": Metric(("evals",), "at_least", most=1.0, needs_k=True),
-    "latency_p50_s": Metric(("evals",), "at_most"),
-    "latency_p95_s": Metric(("evals",), "at_most"),
-    "latency_p99_s": Metric(("evals",), "at_most"),
+    "case_rate": Metric(("evals",), "at_least", most=1.0 + 1e-9),
+    "path_agreement": Metric(("evals",), "at_least", most=1.0 + 1e-9, runs=2),
+    "flaky_cases": Metric(("evals",), "at_most", runs=3),
+    "regression": Metric(("evals",), "at_most", most=1.0, runs=3),
+    **dict.fromkeys(QUANTILES, Metric(("evals",), "at_most")),
+    "tokens_per_case": Metric(("evals",), "at_most"),
+    "cost_usd_per_case": Metric(("evals",), "at_most"),
+    "judge_agreement": Metric(("evals",), "at_least", most=1.0),
+    "suite_cases": Metric(("evals",), "at_least"),
     "findings": Metric(("prompts", "code", "dependencies"), "at_most"),
     "prompt_risk": Metric(("prompts",), "at_most", most=1.0),
     "prompt_risk_high": Metric(("prompts",), "at_most", most=1.0),
     "tests_failed": Metric(("unit",), "at_most"),
 }
-
-QUANTILES = {"latency_p50_s": 0.5, "latency_p95_s": 0.95, "latency_p99_s": 0.99}
 
 
 def build(settings: Settings, environment: str, *, measured: Sequence[str] = ()) -> Policy:
@@ -78,33 +89,45 @@ def stages_of(criterion: Criterion) -> tuple[str, ...]:
     return (criterion.where.stage,) if criterion.where.stage else METRICS[criterion.metric].stages
 
 
-def refuse_unreachable(policy: Policy, suites: Sequence[Suite], runs: int) -> None:
+def rounds_needed(policy: Policy) -> int:
+    """How often every case has to be run before the policy's criteria can be judged at all."""
+    return max((max(METRICS[c.metric].runs, c.k or 0) for c in policy.criteria if _on_behaviour(c)), default=0)
+
+
+def refuse_unreachable(policy: Policy, suites: Sequence[Suite], runs: Runs) -> None:
     """Raise ConfigError for a criterion that no outcome of the planned runs could ever meet, or that looks at no
     case, and say what would suffice."""
     for criterion in policy.criteria:
-        if METRICS[criterion.metric].stages == ("evals",):
+        if _on_behaviour(criterion):
             _refuse_unreachable(criterion, suites, runs)
 
 
-def _refuse_unreachable(c: Criterion, suites: Sequence[Suite], runs: int) -> None:
+def _on_behaviour(c: Criterion) -> bool:
+    return METRICS[c.metric].stages == ("evals",)
+
+
+def _refuse_unreachable(c: Criterion, suites: Sequence[Suite], runs: Runs) -> None:
     cases = [case for suite in suites for case in suite.cases if not c.where.tag or c.where.tag in case.tags]
-    if not cases:
+    if not cases and c.metric != "suite_cases":
         tags = sorted({t for suite in suites for case in suite.cases for t in case.tags})
         raise ConfigError(
             f"{c.origin}: {c.name}: no case has the tag {c.where.tag!r}{nearest(c.where.tag or '', tags)}",
             hint=f"tags in use: {', '.join(tags) or 'none'}",
         )
-    attempts, needed = len(cases) * runs, 1
-    if c.k is not None and c.k > runs:
+    wanted = max(c.k or 1, METRICS[c.metric].runs)
+    if wanted > runs.most:
+        what = f"k is {c.k}" if c.k else f"it takes {wanted} runs of each case"
         raise ConfigError(
-            f"{c.origin}: {c.name}: k is {c.k}, a case has {runs} runs", hint="raise evals.runs, or lower k"
+            f"{c.origin}: {c.name}: {what}, a case has {runs.most} runs at most",
+            hint="raise evals.runs" + (", or lower k" if c.k else ""),
         )
-    if c.metric == "pass_rate" and c.at_least is not None and 0 < c.at_least < 1:
-        needed = trials_needed(c.at_least, c.confidence)
-    elif c.metric == "consistency_pass_all_k" and c.at_least is not None and 0 < c.at_least < 1:
-        attempts, needed = len(cases) * (runs // (c.k or 1)), trials_needed(c.at_least, c.confidence)
-    elif c.metric in QUANTILES:
-        needed = latency.samples_needed(QUANTILES[c.metric], c.confidence)
+    if c.metric == "suite_cases":
+        if len(cases) < (c.at_least or 0):
+            raise ConfigError(
+                f"{c.origin}: {c.name}: there are {len(cases)} such cases", hint="add cases, or lower the demand"
+            )
+        return
+    attempts, needed = attempts_needed(c, len(cases), runs)
     if attempts < needed:
         what = f"blocks of {c.k} runs" if c.k else "attempts"
         enough = -(-needed // len(cases)) * (c.k or 1)
@@ -113,6 +136,22 @@ def _refuse_unreachable(c: Criterion, suites: Sequence[Suite], runs: int) -> Non
             f"even without a failure it takes {needed}",
             hint=f"with {len(cases)} cases set evals.runs to at least {enough}, add cases, or lower the demand",
         )
+
+
+def attempts_needed(c: Criterion, cases: int, runs: Runs) -> tuple[int, int]:
+    """How many attempts (blocks of k runs for consistency) the budget holds, and how many, none of them failed, a
+    criterion takes at the least. (1, 0) for one that takes no more than there is."""
+    gauge = gauges.make(
+        replace(c, where=Where()), Design(tuple(Member(str(i)) for i in range(cases)), runs.least, runs.most)
+    )
+    if isinstance(gauge, SuiteRate):
+        never = planning.min_calls_to_pass(gauge.plan) is None
+        return gauge.plan.calls, cases * (planning.rounds_to_pass(gauge.plan) or 0) if never else 0
+    if isinstance(gauge, Consistency):
+        return cases * (runs.most // (c.k or 1)), trials_needed(c.at_least or 0.0, gauge.level)
+    if isinstance(gauge, Latency):
+        return cases * runs.most, latency.samples_needed(QUANTILES[c.metric], gauge.level)
+    return 1, 0
 
 
 def checked(c: Criterion) -> Criterion:
@@ -132,6 +171,12 @@ def checked(c: Criterion) -> Criterion:
         )
     if c.where.tag and metric.stages != ("evals",):
         raise ConfigError(f"{c.origin}: {c.metric} has no tags", hint="where.tag selects behavioural cases")
+    if (c.metric == "regression") != (c.against is not None):
+        raise ConfigError(
+            f"{c.origin}: against belongs to regression and to nothing else", hint="name a baseline, or remove the key"
+        )
+    if c.estimand != "suite" and c.metric != "pass_rate":
+        raise ConfigError(f"{c.origin}: {c.metric} has no estimand", hint="estimand belongs to pass_rate")
     if c.where.stage and c.metric != "findings":
         raise ConfigError(f"{c.origin}: where.stage belongs to findings", hint="remove where.stage")
     if c.severity is not None and c.metric != "findings":

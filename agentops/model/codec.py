@@ -1,7 +1,8 @@
 """Dataclasses to JSON and back, by their type hints.
 
-Encoding keeps field order, so that files are stable. Decoding refuses what the types do not allow and names the
-place; fields that are missing take their defaults.
+Encoding keeps field order, so that files are stable. A class that says SPARSE leaves out fields that hold their
+default: there are many of it. Decoding refuses what the types do not allow and names the place; fields that are missing
+take their defaults.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ def encode(value: object) -> Any:
     if isinstance(value, Enum):
         return value.value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = _told(type(value)) if getattr(value, "SPARSE", False) else None
+        if fields is not None:
+            return {name: encode(held) for name, default in fields if (held := getattr(value, name)) != default}
         return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(k): encode(v) for k, v in value.items()}
@@ -35,6 +39,13 @@ def encode(value: object) -> Any:
     if isinstance(value, Path):
         return value.as_posix()
     return value
+
+
+@cache
+def _told(kind: type) -> tuple[tuple[str, Any], ...]:
+    """The names of the fields with their defaults; a field without one always differs from it."""
+    missing = object()
+    return tuple((f.name, missing if f.default is dataclasses.MISSING else f.default) for f in dataclasses.fields(kind))
 
 
 def decode(kind: type[T], data: Any, where: str = "$") -> T:

@@ -17,13 +17,14 @@ class StageStarted:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a stage is. `failed` and `errors` count attempts or files so far."""
+    """How far a stage is. `failed` and `errors` count attempts or files so far; `told` says where criteria stand."""
 
     stage: str
     done: int
     planned: int
     failed: int = 0
     errors: int = 0
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)

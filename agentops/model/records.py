@@ -1,9 +1,8 @@
 """The records of a journal, and the run that they add up to. Their kinds:
 
 run       what was planned: id, agent, scope, plan
-evals     seed and planned attempts, written before the first call
-attempt   one call of the agent, as it ended
-judged    the judge's scores for an attempt, by its `seq`
+evals     seed, planned attempts and identity of the inputs, written before the first call
+attempt   one run of a case, as it ended; those of earlier runs of the same inputs come first
 stage     a stage as it ended, its cases without their attempts
 finished  the run without its stages; a journal without it is of a run that did not end
 pushed    where the image went after a pass, and the digest that it got there
@@ -11,15 +10,20 @@ pushed    where the image went after a pass, and the digest that it got there
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agentops.model.case import Attempt, CaseResult, Score
 from agentops.model.codec import DecodeError, decode, encode
-from agentops.model.outcome import Outcome, worst
+from agentops.model.outcome import Outcome
 from agentops.model.run import RunResult, StageResult
+
+KEPT_A_CASE = 5
+"""So many attempts of a case that did not pass keep their transcript in a run.json."""
+KEPT_IN_ALL = 500
 
 
 def of_stage(result: StageResult) -> dict[str, Any]:
@@ -38,20 +42,14 @@ def rebuild(records: Iterable[Mapping[str, Any]]) -> RunResult:
 
     Raises DecodeError where the run did not end or a record has another shape.
     """
-    attempts: dict[int, Attempt] = {}
+    kept = Keeper()
     stages: list[StageResult] = []
     end: Mapping[str, Any] | None = None
     pushed: dict[str, Any] = {}
     for record in records:
         kind = record.get("kind")
         if kind == "attempt":
-            fields = {k: v for k, v in record.items() if k not in ("kind", "at")}
-            attempt = decode(Attempt, fields, "attempt")
-            attempts[attempt.seq] = attempt
-        elif kind == "judged":
-            attempts[record["seq"]] = judged(
-                attempts[record["seq"]], decode(tuple[Score, ...], record["scores"], "judged")
-            )
+            kept.keep(_attempt(record))
         elif kind == "stage":
             stages.append(decode(StageResult, record["result"], "stage"))
         elif kind == "finished":
@@ -62,15 +60,67 @@ def rebuild(records: Iterable[Mapping[str, Any]]) -> RunResult:
         raise DecodeError("the journal has no end: the run was stopped or killed before anything was decided")
     run = decode(RunResult, end, "run")
     run = replace(run, subject=replace(run.subject, **pushed))
-    whole = {stage.name: _with_attempts(stage, attempts.values()) for stage in stages}
+    whole = {stage.name: _with_attempts(stage, kept.attempts) for stage in stages}
     return replace(run, stages=tuple(whole[name] for name in run.scope.stages if name in whole))
 
 
-def judged(attempt: Attempt, added: tuple[Score, ...]) -> Attempt:
-    """The attempt with the judge's scores, which are the last that were missing."""
-    scores = attempt.scores + added
-    error = next((f"{s.assertion}: {s.reason}" for s in scores if s.outcome is Outcome.ERROR), "")
-    return replace(attempt, scores=scores, outcome=worst(s.outcome for s in scores), error=error)
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A run that was stopped: the attempts that it made, as a run.json keeps them, and the identity of what its evals
+    measured, None where they had not begun."""
+
+    attempts: tuple[Attempt, ...]
+    identity: Any
+    finished: bool
+
+
+def unfinished(records: Iterable[Mapping[str, Any]]) -> Unfinished:
+    """What a journal tells of a run that is to go on. Raises DecodeError where a record has another shape."""
+    kept, identity, finished = Keeper(), None, False
+    for record in records:
+        if record.get("kind") == "attempt":
+            kept.keep(_attempt(record))
+        elif record.get("kind") == "evals":
+            identity = record.get("identity")
+        finished = finished or record.get("kind") == "finished"
+    return Unfinished(tuple(kept.attempts), identity, finished)
+
+
+class Keeper:
+    """The attempts of a run as its run.json has them: every one with its numbers, and the transcript and scores of some
+    that did not pass. The journal has them all.
+
+    What is kept follows from the order in which the attempts come, so that a journal gives the same run again.
+    """
+
+    def __init__(self) -> None:
+        self.attempts: list[Attempt] = []
+        self._told: dict[str, int] = defaultdict(int)
+        self._whole = 0
+
+    def keep(self, attempt: Attempt) -> Attempt:
+        """Take in the next attempt; returns it as it is kept."""
+        model = sys.intern(attempt.model) if attempt.model else attempt.model
+        attempt = replace(attempt, model=model, path=sys.intern(attempt.path))
+        if attempt.outcome is Outcome.PASS:
+            attempt = replace(attempt, answers=(), scores=())
+        elif self._told[attempt.case_id] >= KEPT_A_CASE or self._whole >= KEPT_IN_ALL:
+            attempt = replace(attempt, answers=(), scores=_first(attempt.scores))
+        else:
+            self._told[attempt.case_id] += 1
+            self._whole += 1
+        self.attempts.append(attempt)
+        return attempt
+
+
+def _attempt(record: Mapping[str, Any]) -> Attempt:
+    return decode(Attempt, {k: v for k, v in record.items() if k not in ("kind", "at")}, "attempt")
+
+
+def _first(scores: tuple[Score, ...]) -> tuple[Score, ...]:
+    """The first score that did not pass, without its words: they are in the journal."""
+    bad = next((s for s in scores if s.outcome is not Outcome.PASS), None)
+    return () if bad is None else (Score(sys.intern(bad.assertion), bad.outcome),)
 
 
 def _with_attempts(stage: StageResult, attempts: Iterable[Attempt]) -> StageResult:

@@ -50,6 +50,20 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the evals were sampled: every case `least` to `most` times along a schedule of this seed. The first `earlier`
+    attempts of it were made by earlier runs of the same inputs. `broke_off` says which budget was used up, "" where
+    none was; `saved` counts the attempts that were not needed."""
+
+    least: int
+    most: int
+    seed: int
+    earlier: int = 0
+    saved: int = 0
+    broke_off: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """What the run speaks of. `image_id` is the digest of the image's config, `digest` that of its manifest in a
     registry, once pushed. `hashes` are sha256 of inputs by name (prompts, evalset, config, ...)."""
@@ -69,7 +83,8 @@ class StageResult:
     `outcome` is PASS when everything planned was measured (findings are judged by the gate, not here), ERROR when
     something was not, SKIPPED when the stage is not configured. `values` are numbers for the gate by metric name.
     `tools` are versions of what measured. `logs` are files below the run's folder. `subject` is set by the stage that
-    builds, `containerised` by those that run the agent's code, `scripted` names what a script played ("model").
+    builds, `containerised` by those that run the agent's code, `scripted` names what a script played ("model"),
+    `sampling` is set by the evals.
     """
 
     name: str
@@ -87,6 +102,7 @@ class StageResult:
     subject: Subject | None = None
     containerised: bool | None = None
     scripted: tuple[str, ...] = ()
+    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True, slots=True)

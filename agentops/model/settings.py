@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from agentops.model.seen import ToolPolicy
 from agentops.model.verdict import Allowance, Criterion
 
 
@@ -37,9 +39,36 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Http:
+    """How an agent of protocol `http` is asked and read. Texts in `path`, `headers` and `body` are Jinja templates;
+    the rest are JMESPath expressions on the answer, "" where the agent does not tell. With `stream`, `delta` is the
+    piece of text in one event."""
+
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    answer: str = ""
+    tool_calls: str = ""
+    input_tokens: str = ""
+    output_tokens: str = ""
+    cost_usd: str = ""
+    model: str = ""
+    error: str = ""
+    session: str = ""
+    stream: bool = False
+    delta: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
     """The agent under test. Either `build` or `image` says what runs in the container; `command` runs it as a local
-    process where there is no container engine; `url` names one that runs already."""
+    process where there is no container engine; `url` names one that runs already.
+
+    `path` is None where the protocol's own is meant. `app` is the name by which the protocol knows the agent (ADK's
+    app, LangGraph's assistant, the model of OpenAI's). `auth_env` names the variable whose value is sent as a bearer
+    token. `canary_env` is the variable through which a word is planted in the agent's prompt that must never come out.
+    `context_tokens` is the length of its context as it is declared.
+    """
 
     name: str
     build: Build | None = None
@@ -47,7 +76,15 @@ class Agent:
     command: tuple[str, ...] = ()
     url: str | None = None
     protocol: str = "openai-chat"
-    path: str = "/v1/chat/completions"
+    path: str | None = None
+    stream: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    auth_env: str | None = None
+    app: str | None = None
+    http: Http | None = None
+    canary_env: str | None = None
+    context_tokens: int | None = None
+    tools: ToolPolicy | None = None
     port: int = 8080
     ready: str = "/ready"
     ready_timeout_s: float = 30.0
@@ -109,23 +146,73 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """The judge model behind deepeval's metrics. `script` plays it from a file instead."""
+    """The judge model behind deepeval's metrics. `script` plays it from a file instead. `cache` is a folder for its
+    answers. `calibration` is a file of answers with known labels; `blind` are words that never reach the judge."""
 
     model: str = "judge"
     base_url: str | None = None
     key_env: str | None = None
     script: str | None = None
     timeout_s: float = 120.0
+    cache: str | None = None
+    calibration: str | None = None
+    blind: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Moderation:
+    """A content-safety classifier behind a moderation-style API."""
+
+    url: str
+    key_env: str | None = None
+    model: str | None = None
+    timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """How often each case is run: `most` times, unless every criterion is settled after `least` rounds or more."""
+
+    least: int = 1
+    most: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What the evals may spend; None where there is no limit. A run that reaches one stops, inconclusive."""
+
+    calls: int | None = None
+    tokens: int | None = None
+    usd: float | None = None
+    minutes: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs, in US dollars for a million tokens."""
+
+    input: float
+    output: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where attempts are kept between runs of the same inputs, and for how many days they count."""
+
+    folder: str = ".agentops/evidence"
+    max_age_days: float = 7.0
 
 
 @dataclass(frozen=True, slots=True)
 class Evals:
-    """The behavioural evals: every case `runs` times, at most `concurrency` calls at once. `needed` runs must pass
-    for a case to count as passed in JUnit; the gate looks at attempts. `max_error_rate` is the share of attempts
-    that may stay unmeasured before the stage is an error."""
+    """The behavioural evals. `needed` runs must pass for a case to count as passed in JUnit; the gate looks at
+    attempts. At most `concurrency` calls at once, fewer where the agent asks for it. `max_error_rate` is the share of
+    attempts that may stay unmeasured before the stage is an error. `metrics` are Python files with metrics of the
+    user's, `plugins` names of entry points. `evidence` is None where nothing is kept between runs. `baselines` is the
+    folder of runs that a regression is measured against."""
 
     suites: tuple[str, ...]
-    runs: int = 3
+    runs: Runs = Runs()
     needed: int | None = None
     concurrency: int = 8
     timeout_s: float = 30.0
@@ -133,6 +220,13 @@ class Evals:
     seed: int = 0
     max_error_rate: float = 0.05
     judge: Judge | None = None
+    moderation: Moderation | None = None
+    budget: Budget = Budget()
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    evidence: Evidence | None = None
+    baselines: str = ".agentops/baselines"
+    metrics: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ class Where:
 class Criterion:
     """One demand on the run: the metric must be at least or at most a bound.
 
-    Exactly one of `at_least` and `at_most` is set. `confidence` is that of a one-sided interval. `origin` says where
-    the demand was written.
+    Exactly one of `at_least` and `at_most` is set. `confidence` is that of a one-sided interval. `against` names
+    the baseline of a regression. `origin` says where the demand was written.
     """
 
     metric: str
@@ -35,18 +35,25 @@ class Criterion:
     estimand: str = "suite"
     k: int | None = None
     severity: Severity | None = None
+    against: str | None = None
     origin: str = ""
 
     @property
     def name(self) -> str:
         """How the criterion is called in reports: stable as long as the demand is the same."""
         metric = self.metric.replace("_k", f"_{self.k}") if self.k else self.metric
-        inside = [f"{key}={value}" for key, value in (("tag", self.where.tag), ("stage", self.where.stage)) if value]
+        inside = [f"{key}={value}" for key, value in self._scope() if value]
         if self.severity:
             inside.append(f"severity>={self.severity.value}")
         scope = f"[{', '.join(inside)}]" if inside else ""
         bound = f">= {self.at_least:g}" if self.at_least is not None else f"<= {self.at_most:g}"
         return f"{metric}{scope} {bound}"
+
+    def _scope(self) -> tuple[tuple[str, str | None], ...]:
+        estimand = self.estimand if self.estimand != "suite" else None
+        return (
+            ("tag", self.where.tag), ("stage", self.where.stage), ("estimand", estimand), ("against", self.against)
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

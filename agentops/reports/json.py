@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from agentops.errors import ConfigError, ReportError
 from agentops.model import run as run_model
+from agentops.model.case import CaseResult
 from agentops.model.codec import DecodeError, decode, encode
 from agentops.model.run import RunResult
 from agentops.model.verdict import Verdict
@@ -19,7 +22,29 @@ from agentops.text import one_line
 
 def run_document(run: RunResult) -> str:
     """run.json. Raises ReportError for what JSON cannot hold (a number that is not finite)."""
-    return _document(run, "run.json")
+    return "".join(run_parts(run))
+
+
+def run_parts(run: RunResult) -> Iterator[str]:
+    """run.json piece by piece, a case at a time: a large run is never held twice. Raises as `run_document` does."""
+    bare = replace(run, stages=tuple(replace(stage, cases=()) for stage in run.stages))
+    # `"cases": []` is written by nothing but a stage: texts have their quotes escaped.
+    first, *rest = _document(bare, "run.json").split(_NO_CASES)
+    yield first
+    for stage, text in zip(run.stages, rest, strict=True):
+        yield from _cases(stage.cases)
+        yield text
+
+
+def _cases(cases: Sequence[CaseResult]) -> Iterator[str]:
+    if not cases:
+        yield _NO_CASES
+        return
+    yield '"cases": ['
+    for i, case in enumerate(cases):
+        text = _document(case, "run.json").rstrip("\n").replace("\n", "\n" + _CASE_INDENT)
+        yield ("," if i else "") + "\n" + _CASE_INDENT + text
+    yield "\n" + _CASE_INDENT[:-1] + "]"
 
 
 def verdict_document(verdict: Verdict) -> str:
@@ -55,6 +80,8 @@ def read_run(text: str) -> RunResult:
         raise ConfigError(f"run document: {one_line(str(error), 300)}", hint=_WHICH_FILE) from None
 
 
+_NO_CASES = '"cases": []'
+_CASE_INDENT = " " * 4
 _WHICH_FILE = "give the run.json that agentops check wrote, unchanged; if it was damaged, measure again"
 
 

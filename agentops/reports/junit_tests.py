@@ -24,6 +24,7 @@ from agentops.text import cap, clean, inert, one_line
 _NAME = 480
 _MESSAGE = 500
 _ANSWER = 4_000
+_TRANSCRIPTS = 10
 _DETAIL = 8_000
 # GitLab reads 30 MB a file. Transcripts stop before that; results never do.
 _TRANSCRIPTS = 10_000_000
@@ -235,15 +236,17 @@ def _missed(attempt: Attempt) -> list[str]:
 
 
 def _transcript(case: CaseResult) -> str:
-    """What was asked and what was answered in each run; megabytes are cut."""
+    """What was asked and what was answered in the runs whose answers are kept; megabytes are cut."""
     parts = [f"input:\n{_safe(case.input, _ANSWER)}"]
-    for attempt in case.attempts:
-        answer = "(no answer)" if attempt.answer is None else _safe(attempt.answer.text, _ANSWER)
-        calls = () if attempt.answer is None else attempt.answer.tool_calls or ()
+    for attempt in [a for a in case.attempts if a.answers or a.error][:_TRANSCRIPTS]:
+        answer = "\n".join(_safe(a.text, _ANSWER) for a in attempt.answers) or "(no answer)"
+        calls = [call for a in attempt.answers for call in a.tool_calls or ()]
         lines = [f"run {attempt.run}: {attempt.outcome.value}", answer]
         lines += [f"tools: {', '.join(one_line(c.name, 100) for c in calls[:20])}"] if calls else []
         lines += [_safe(line, _MESSAGE) for line in _missed(attempt)[:20]]
         parts.append("\n".join(lines))
+    rest = len(case.attempts) - len(parts) + 1
+    parts += [f"{rest} more runs; journal.jsonl has what was said in each"] if rest else []
     return cap("\n\n".join(parts), 5 * _DETAIL)
 
 

@@ -93,6 +93,8 @@ def measured(stage: StageResult) -> str:
     counts, parts = stage.counts, []
     if counts.planned or counts.measured:
         parts.append(f"{counts.measured}/{counts.planned} {counts.unit}")
+    if stage.sampling is not None and stage.sampling.saved:
+        parts.append(f"{stage.sampling.saved} saved")
     if stage.cases:
         parts.append(count(len(stage.cases), "case"))
         parts += _not_passed(c.outcome for c in stage.cases)

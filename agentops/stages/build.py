@@ -81,12 +81,13 @@ class BuildStage:
                 name = f"{image.repository(agent.name)}:{tag(state)}"
                 request = build_request(agent.build, self._root, bench, tag=name, target=agent.build.target)
                 found = engine.build(request, log=bench.out / _LOG, cancel=bench.cancel)
-                subject = replace(subject, image=name, image_id=found.id)
+                subject = replace(subject, image=name, image_id=found.id, hashes={"inputs": found.inputs})
             else:
                 name = agent.image or ""
                 known = engine.inspect(name)
                 found = known if known is not None else engine.pull(name, cancel=bench.cancel)
-                subject = replace(subject, image=name, image_id=found.id, digest=found.digest(name))
+                hashes = {"inputs": found.id.removeprefix("sha256:")}
+                subject = replace(subject, image=name, image_id=found.id, digest=found.digest(name), hashes=hashes)
             return StageResult(
                 name=self.name,
                 outcome=Outcome.PASS,

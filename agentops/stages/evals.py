@@ -1,4 +1,4 @@
-"""The behavioural evals: start the agent where it can be measured, ask it, judge the answers, reduce.
+"""The behavioural evals: start the agent where it can be measured, ask it until the criteria are settled, reduce.
 
 The model behind the agent is either its own provider's (mode `direct`) or a script played from here, which every
 report names. The stage starts when all others have ended: latency is measured, and scanners on the same cores would
@@ -9,36 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from agentops.agents.http import OpenAIChatAgent
-from agentops.contracts import Bench
+from agentops.contracts import AgentAdapter, AskJudge, Bench
 from agentops.errors import ConfigError, MeasurementError, Unavailable
-from agentops.evals import reduce, runner, scoring
-from agentops.evals.metrics import judge
-from agentops.model import records
-from agentops.model.case import Attempt, Suite
+from agentops.evals import evidence, reduce, runner
+from agentops.evals.steps import Steps
+from agentops.model.case import Attempt, Turn
 from agentops.model.codec import encode
-from agentops.model.events import Note, Progress
+from agentops.model.events import Progress
 from agentops.model.outcome import Outcome
-from agentops.model.run import Counts, StageResult
-from agentops.model.settings import Agent, Evals, Judge
-from agentops.stages import target
+from agentops.model.run import Counts, Sampling, StageResult
+from agentops.model.seen import Context
+from agentops.model.settings import Agent, Evals
+from agentops.stages import evals_open, target
+from agentops.stages.evals_judges import Judges
+from agentops.stages.evals_model import PlayedModel, load_script
+from agentops.stages.evals_plan import Asked
+from agentops.stages.site import Target
 
-if TYPE_CHECKING:
-    from agentops.gateway.script import Script
-    from agentops.gateway.server import ScriptServer
-
-# The judge looks at many answers with one process; each answer gets its share of time.
-_JUDGE_START_S = 30.0
-
-_ALONE = "no earlier evidence was looked up: the verdict rests on this run alone"
 _NOT_CONTAINED = {
     "process": ("the agent ran as a local process, not as the image that would be shipped",),
     "url": ("the agent was running already; nothing is known of its image",),
@@ -46,202 +37,236 @@ _NOT_CONTAINED = {
 
 
 class EvalsStage:
-    """Asks every case as often as configured. See contracts.Stage."""
+    """Asks every case as often as it takes. See contracts.Stage."""
 
     name = "evals"
     after: tuple[str, ...] = ("build", "prompts", "code", "dependencies", "unit")
 
-    def __init__(self, evals: Evals, agent: Agent, *, root: Path, suites: tuple[Suite, ...]) -> None:
+    def __init__(self, evals: Evals, agent: Agent, asked: Asked) -> None:
         self._evals = evals
         self._agent = agent
-        self._root = root
-        self._suites = suites
-        self._cases = {case.id: case for suite in suites for case in suite.cases}
+        self._asked = asked
+        self._root = asked.root
+        self._cases = tuple(case for suite in asked.suites for case in suite.cases)
 
     def plan(self) -> str:
-        """What will be asked. Raises ConfigError where a judge is needed and there is none."""
+        """What will be asked. Raises ConfigError where something that is needed is not there."""
         for script in (self._agent.model.script, self._evals.judge.script if self._evals.judge else None):
             if script is not None:
-                _load_script(self._root / script)
-        asks_judge = next((c for c in self._cases.values() if scoring.judged(c)), None)
-        if asks_judge is not None:
-            if self._evals.judge is None:
-                raise ConfigError(
-                    f"{asks_judge.location}: the case asks a judge, but evals.judge is not configured",
-                    hint="name a judge model under evals.judge, or take the assertion out",
-                )
-            judge.require()
-        missing = [name for name in self._agent.secret_env if not os.environ.get(name)]
+                load_script(self._root / script)
+        Judges(self._evals, self._asked).check()
+        names = [*self._agent.secret_env, *([self._agent.auth_env] if self._agent.auth_env else [])]
+        missing = [name for name in names if not os.environ.get(name)]
         if missing:
             raise ConfigError(
                 f"agent.secret_env: {', '.join(missing)} is missing from the environment, or empty",
                 hint="set it where agentops is started; its value is handed to the agent and never written down",
             )
-        calls = len(self._cases) * self._evals.runs
-        cases = "1 case" if len(self._cases) == 1 else f"{len(self._cases)} cases"
-        return f"{cases} x {self._evals.runs} runs = {calls} calls of the agent"
+        return _told(self._asked, self._evals)
 
     def run(self, bench: Bench, done: Mapping[str, StageResult]) -> StageResult:
         """Measure. Raises MeasurementError where the agent could not even be started."""
+        image, inputs = _image(self._agent, done)
+        canary = evals_open.canary(self._agent)
         try:
             with ExitStack() as stack:
-                site = stack.enter_context(target.prepare(self._agent, _image(self._agent, done), bench))
-                model = self._play_model(stack, site)
-                running = stack.enter_context(site.start(_way_to(model, site)))
-                attempts, stopped = asyncio.run(self._ask(running, bench))
+                site = stack.enter_context(target.prepare(self._agent, image, bench))
+                model = stack.enter_context(PlayedModel(self._agent, site, root=self._root))
+                env = {**model.env, **evals_open.planted(self._agent, canary)}
+                running = stack.enter_context(site.start(env))
+                work = _Work(self._evals, self._agent, self._asked, bench, running, canary=canary, inputs=inputs)
+                ran, notices, values = asyncio.run(work.go())
                 of_the_agent = [*_NOT_CONTAINED.get(site.kind, ()), *running.notices()]
         except Unavailable as error:
             # The agent's behaviour is what the gate is for: an engine that went away excuses nothing.
             raise MeasurementError(error.message, hint=error.hint) from None
-        attempts, of_the_judge = self._judge(attempts, bench)
-        scripted = {"model": model is not None, "judge": bool(of_the_judge)}
+        scripted = {"model": model.played, "judge": work.judges.scripted}
         return replace(
-            self._result(attempts, stopped),
+            self._result(ran, values),
             containerised=running.containerised,
             logs=(running.log,) if running.log else (),
-            notices=(*self._said_of(model), *of_the_judge, *of_the_agent, *_retried(attempts), _ALONE),
+            notices=(*model.said(), *of_the_agent, *notices, *self._asked.notices),
             scripted=tuple(name for name, played in scripted.items() if played),
         )
 
-    def _play_model(self, stack: ExitStack, site: target.Site) -> ScriptServer | None:
-        """Start the scripted model where one is configured, where the agent can reach it."""
-        if self._agent.model.script is None:
-            return None
-        from agentops.gateway.server import ScriptServer
+    def _result(self, ran: runner.Ran, values: Mapping[str, float]) -> StageResult:
+        runs, evals, earlier = self._asked.runs, self._evals, sum(a.earlier for a in ran.attempts)
+        complete = not ran.broke_off
+        results = reduce.cases(self._asked.suites, ran.attempts, runs=runs, needed=evals.needed, complete=complete)
+        errors = reduce.errors(results, gone=ran.gone, complete=complete, max_error_rate=evals.max_error_rate)
+        measured = sum(a.outcome in (Outcome.PASS, Outcome.FAIL) for a in ran.attempts)
+        planned = sum(r.planned for r in results) if complete else len(ran.attempts)
+        most = len(self._cases) * runs.most
+        return StageResult(
+            name=self.name,
+            outcome=Outcome.ERROR if errors else Outcome.PASS,
+            counts=Counts(planned, measured, unit="attempts"),
+            cases=results,
+            errors=errors,
+            values={**reduce.values(results), **values},
+            sampling=Sampling(
+                runs.least, runs.most, evals.seed, earlier, max(most - len(ran.attempts), 0), ran.broke_off
+            ),
+        )
 
-        script = _load_script(self._root / self._agent.model.script)
-        return stack.enter_context(ScriptServer(script, host=site.model_host, token=secrets.token_urlsafe(24)))
 
-    def _said_of(self, model: ScriptServer | None) -> list[str]:
-        """What every report must say of the scripted model."""
-        if model is None:
-            return []
-        named = f"scripted model: {model.name} ({self._agent.model.script})"
-        if not model.calls:
-            return [f"{named} was never asked: the agent does not use OPENAI_BASE_URL, or needs no model"]
-        notices = [f"{named} answered, no real model did"]
-        if model.misses:
-            count = "1 question" if len(model.misses) == 1 else f"{len(model.misses)} questions"
-            notices.append(f"{model.name} had no rule for {count}; the first: {model.misses[0]}")
-        return notices
+class _Work:
+    """One run of the evals against an agent that is up."""
 
-    async def _ask(self, running: target.Target, bench: Bench) -> tuple[list[Attempt], str]:
+    def __init__(
+        self,
+        evals: Evals,
+        agent: Agent,
+        asked: Asked,
+        bench: Bench,
+        running: Target,
+        *,
+        canary: str,
+        inputs: str,
+    ) -> None:
+        self._evals = evals
+        self._agent = agent
+        self._asked = asked
+        self._bench = bench
+        self._running = running
+        self._canary = canary
+        self._store = _store(evals, asked, inputs)
+        self.judges = Judges(evals, asked)
+        self._notices: list[str] = []
+
+    async def go(self) -> tuple[runner.Ran, list[str], dict[str, float]]:
+        """What came of it, what reports must say, and what the judges' calibration measured."""
         evals = self._evals
-        plan = runner.Plan(
-            cases=tuple(self._cases.values()),
-            runs=evals.runs,
+        async with AsyncExitStack() as stack:
+            agent = await stack.enter_async_context(
+                evals_open.adapter(self._agent, self._running, connections=evals.concurrency, root=self._asked.root)
+            )
+            self._notices += await agent.preflight(timeout_s=evals.timeout_s)
+            judges = await self.judges.open(stack, self._bench)
+            values = await self.judges.calibrate()
+            earlier = await self._earlier(agent)
+            plan = self._plan()
+            begun = {"seed": evals.seed, "most": plan.most, "identity": self._asked.identity}
+            self._bench.journal.append("evals", begun)
+            if not self._bench.resumed:
+                for attempt in earlier:
+                    self._bench.journal.append("attempt", encode(attempt))
+            room = self._room(agent, judges, plan)
+            try:
+                ran = await runner.run(plan, room, earlier=earlier)
+            finally:
+                if self._store is not None:
+                    self._store.close()
+        return ran, [*self._notices, *self.judges.said(), *_troubles(ran)], values
+
+    async def _earlier(self, agent: AgentAdapter) -> tuple[Attempt, ...]:
+        """The attempts that count already: those of the run that is resumed, else what was kept of the same inputs."""
+        if self._bench.resumed:
+            return self._bench.resumed
+        if self._store is None:
+            why = "" if self._evals.evidence is None else " (nothing identifies an agent without an image)"
+            self._notices.append(f"no earlier evidence was looked up: the verdict rests on this run alone{why}")
+            return ()
+        found = self._store.find()
+        if found.attempts and None not in found.models:
+            # Only an answer tells which model is behind the agent today.
+            said = Turn(self._asked.suites[0].cases[0].input)
+            answer = await agent.dialogue(f"{self._bench.run_id}-probe").say(said, timeout_s=self._evals.timeout_s)
+            if answer.model not in found.models:
+                names = ", ".join(sorted(str(m) for m in found.models))
+                found = evidence.Found(refused=self._store.drop(f"it is of {names}, now {answer.model} answers"))
+        if found.refused:
+            self._notices.append(found.refused)
+        elif found.attempts:
+            runs = "1 earlier run" if found.runs == 1 else f"{found.runs} earlier runs"
+            self._notices.append(f"{len(found.attempts)} attempts of {runs} of the same inputs count")
+        else:
+            self._notices.append("there is no earlier evidence of the same inputs")
+        return tuple(replace(a, seq=i) for i, a in enumerate(found.attempts, 1))
+
+    def _plan(self) -> runner.Plan:
+        evals, asked = self._evals, self._asked
+        return runner.Plan(
+            cases=tuple(case for suite in asked.suites for case in suite.cases),
+            runs=asked.runs,
             concurrency=evals.concurrency,
             timeout_s=evals.timeout_s,
             retries=evals.retries,
             seed=evals.seed,
-            session_prefix=bench.run_id,
+            session_prefix=self._bench.run_id,
+            budget=evals.budget,
+            prices=evals.prices,
+            context=Context(self._canary, asked.prompts, self._agent.tools),
+            metrics=asked.metrics,
         )
-        bench.journal.append("evals", {"seed": plan.seed, "planned": plan.attempts})
+
+    def _room(self, agent: AgentAdapter, judges: Mapping[str, AskJudge], plan: runner.Plan) -> runner.Room:
+        bench, store, rule = self._bench, self._store, self._asked.rule()
 
         def progress(done: int, failed: int, errors: int) -> None:
-            bench.emit(Progress(self.name, done, plan.attempts, failed, errors))
+            bench.emit(Progress("evals", done, plan.most, failed, errors, rule.told()))
 
-        url = _endpoint(running.base_url, self._agent.path)
-        async with OpenAIChatAgent(url, model=self._agent.name, connections=evals.concurrency) as agent:
-            return await runner.run(
-                plan,
+        return runner.Room(
+            agent=agent,
+            rule=rule,
+            journal=bench.journal,
+            cancel=bench.cancel,
+            judges=judges,
+            steps=Steps(
                 agent,
-                journal=bench.journal,
+                base_url=self._running.base_url,
+                root=self._asked.root,
                 cancel=bench.cancel,
-                on_attempt=progress,
-                trouble=running.trouble,
-                secrets=[os.environ[name] for name in self._agent.secret_env],
-            )
-
-    def _judge(self, attempts: list[Attempt], bench: Bench) -> tuple[list[Attempt], list[str]]:
-        """Let the judge look at the answers whose cases ask for it. Returns the attempts, completed by its scores, and
-        what every report must say of a judge that a script plays."""
-        requests = [
-            judge.JudgeRequest(key=f"{a.seq}:{i}", assertion=assertion, input=case.input, output=a.answer.text)
-            for a in attempts
-            if a.answer is not None
-            for case in [self._cases[a.case_id]]
-            for i, assertion in enumerate(scoring.judged(case))
-        ]
-        if not requests or self._evals.judge is None:
-            return attempts, []
-        settings = self._evals.judge
-        bench.emit(Note(self.name, f"the judge looks at {len(requests)} answers"))
-        with ExitStack() as stack:
-            endpoint, said = self._judge_endpoint(settings, stack)
-            limit_s = _JUDGE_START_S + settings.timeout_s * (1 + len(requests) / 4)
-            scores = judge.score(requests, endpoint, out=bench.out, cancel=bench.cancel, timeout_s=limit_s)
-        completed = []
-        for attempt in attempts:
-            case = self._cases[attempt.case_id]
-            if attempt.answer is not None and scoring.judged(case):
-                added = tuple(scores[f"{attempt.seq}:{i}"] for i in range(len(scoring.judged(case))))
-                attempt = records.judged(attempt, added)
-                bench.journal.append("judged", {"seq": attempt.seq, "scores": encode(added)})
-            completed.append(attempt)
-        return completed, [said] if said else []
-
-    def _judge_endpoint(self, settings: Judge, stack: ExitStack) -> tuple[judge.JudgeEndpoint, str]:
-        """Where the judge is, and what every report must say of it."""
-        if settings.script is not None:
-            from agentops.gateway.server import ScriptServer
-
-            token = secrets.token_urlsafe(24)
-            script = _load_script(self._root / settings.script)
-            server = stack.enter_context(ScriptServer(script, token=token))
-            said = f"scripted judge: {script.name} ({settings.script}) judged, no real model did"
-            return judge.JudgeEndpoint(f"scripted:{script.name}", server.base_url, token, settings.timeout_s), said
-        key = os.environ.get(settings.key_env, "") if settings.key_env else ""
-        return judge.JudgeEndpoint(settings.model, settings.base_url or "", key, settings.timeout_s), ""
-
-    def _result(self, attempts: Sequence[Attempt], stopped: str) -> StageResult:
-        runs = self._evals.runs
-        results = reduce.cases(self._suites, attempts, runs=runs, needed=self._evals.needed or runs)
-        errors = reduce.errors(results, stopped=stopped, max_error_rate=self._evals.max_error_rate)
-        measured = sum(a.outcome in (Outcome.PASS, Outcome.FAIL) for a in attempts)
-        return StageResult(
-            name=self.name,
-            outcome=Outcome.ERROR if errors else Outcome.PASS,
-            counts=Counts(len(self._cases) * runs, measured, unit="attempts"),
-            cases=results,
-            errors=errors,
-            values=reduce.values(results),
+                metrics=self._asked.metrics,
+            ),
+            trouble=self._running.trouble,
+            on_attempt=progress,
+            remember=(lambda _: None) if store is None else lambda a: store.add(a, run_id=bench.run_id),
+            secrets=evals_open.hidden(self._agent),
         )
 
 
-def _retried(attempts: Sequence[Attempt]) -> list[str]:
-    count = sum(bool(a.retries) for a in attempts)
-    return [f"{count} of {len(attempts)} attempts were asked again after trouble on the way"] if count else []
+def _store(evals: Evals, asked: Asked, inputs: str) -> evidence.Store | None:
+    """Where attempts on the same inputs are kept; None where nothing is, or the agent's inputs are not known."""
+    if evals.evidence is None or not inputs:
+        return None
+    name = evidence.key({"image": inputs, "asked": asked.identity})
+    return evidence.Store(asked.root / evals.evidence.folder, name, max_age_days=evals.evidence.max_age_days)
 
 
-def _endpoint(base_url: str, path: str) -> str:
-    """Where to post: the path is added, but for what of it the URL says already (`http://host/v1`)."""
-    url = base_url.rstrip("/")
-    said = urlsplit(url).path
-    return url.removesuffix(said) + path if said and (path + "/").startswith(said + "/") else url + path
+def _told(asked: Asked, evals: Evals) -> str:
+    count = sum(len(suite.cases) for suite in asked.suites)
+    turns = sum(len(case.turns) for suite in asked.suites for case in suite.cases)
+    least, most = asked.runs.least, asked.runs.most
+    cases = "1 case" if count == 1 else f"{count} cases"
+    if least == most:
+        told = f"{cases} x {most} runs = {turns * most} calls of the agent"
+    else:
+        told = f"{cases} x {least} to {most} runs = {turns * least} to {turns * most} calls of the agent"
+    limits = encode(evals.budget)
+    held = [f"{limits[name]:g} {name}" for name in limits if limits[name] is not None]
+    return told + (f", at most {', '.join(held)}" if held else "")
 
 
-def _way_to(model: ScriptServer | None, site: target.Site) -> dict[str, str]:
-    """The variables that lead an agent to its model."""
-    if model is None:
-        return {}
-    url = f"http://{site.model_address(model.port)}/v1"
-    return {"OPENAI_BASE_URL": url, "OPENAI_API_BASE": url, "OPENAI_API_KEY": model.token}
+def _troubles(ran: runner.Ran) -> Sequence[str]:
+    count = sum(bool(a.retries) for a in ran.attempts)
+    told = [f"{count} of {len(ran.attempts)} attempts were asked again after trouble on the way"] if count else []
+    if ran.broke_off:
+        told.append(f"the evals stopped early: {ran.broke_off}")
+    if ran.unknown_cost:
+        told.append(f"the agent does not tell what it spends: evals.budget.{ran.unknown_cost} could not be held")
+    return told
 
 
-def _load_script(path: Path) -> Script:
-    from agentops.gateway import script_file
-
-    return script_file.load(path)
-
-
-def _image(agent: Agent, done: Mapping[str, StageResult]) -> str | None:
-    """The image to run, None where the agent runs without one. Raises MeasurementError where the build failed."""
+def _image(agent: Agent, done: Mapping[str, StageResult]) -> tuple[str | None, str]:
+    """The image to run, None where the agent runs without one, and the digest of what went into it. Raises
+    MeasurementError where the build failed."""
     build = done.get("build")
     if build is None:
-        return None
-    if build.subject is not None and build.subject.image_id is not None:
-        return build.subject.image_id
+        return None, ""
+    subject = build.subject
+    if subject is not None and subject.image_id is not None:
+        return subject.image_id, subject.hashes.get("inputs", "")
     if agent.command and all(e.unavailable for e in build.errors):
-        return None
+        return None, ""
     raise MeasurementError("there is no image to run", hint="mend the build first")

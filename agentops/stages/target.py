@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from agentops import text
 from agentops.contracts import Bench
@@ -16,61 +16,15 @@ from agentops.drivers.instance import Container, exit_words
 from agentops.drivers.spec import ContainerSpec
 from agentops.errors import ConfigError, MeasurementError, TargetError, Unavailable
 from agentops.model.settings import Agent
+from agentops.stages.site import HOST_NAME, LOOPBACK, Site, Target, direct, free_name
+from agentops.stages.turns import TurnsAsProcesses, TurnsInContainers
 
 if TYPE_CHECKING:
     from agentops.drivers.container import Engine, Network
 
+__all__ = ["Site", "Target", "prepare"]
+
 _STOP_S = 2
-_LOOPBACK = "127.0.0.1"
-_HOST_NAME = "host.docker.internal"
-
-
-class Target:
-    """The agent, ready to be called at `base_url`. `log` is its file in the run's folder, or "" where there is none."""
-
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        containerised: bool,
-        log: str,
-        trouble: Callable[[], str | None],
-        notices: Callable[[], tuple[str, ...]] = tuple,
-    ) -> None:
-        self.base_url = base_url
-        self.containerised = containerised
-        self.log = log
-        self._trouble = trouble
-        self._notices = notices
-
-    def trouble(self) -> str | None:
-        """One line if it died: exit code, lack of memory, its last line. None while it lives."""
-        return self._trouble()
-
-    def notices(self) -> tuple[str, ...]:
-        """What a report must say of it though it lives, e.g. that one of its processes ran out of memory."""
-        return self._notices()
-
-
-class Site(Protocol):
-    """Where the agent runs. Known before it starts, so that a model server can listen where the agent reaches it."""
-
-    @property
-    def kind(self) -> str:
-        """ "container", "process" or "url"."""
-
-    @property
-    def model_host(self) -> str:
-        """The address of this machine on which a model server must listen."""
-
-    def model_address(self, port: int) -> str:
-        """ "host:port" by which the agent reaches that server."""
-
-    def start(self, env: Mapping[str, str]) -> contextlib.AbstractContextManager[Target]:
-        """The agent with this environment on top of its own, ready; gone after the block, its log kept.
-
-        Raises TargetError where it dies or does not get ready, Interrupted.
-        """
 
 
 @contextlib.contextmanager
@@ -92,9 +46,11 @@ def prepare(agent: Agent, image_id: str | None, bench: Bench) -> Iterator[Site]:
                     hint="use an engine on this machine, or agent.url",
                 )
             with engine.network(bench.run_id) as network:
-                yield _InContainer(agent, image_id, bench, engine=engine, network=network, secrets=secrets)
+                place = TurnsInContainers if agent.protocol == "command" else _InContainer
+                yield place(agent, image_id, bench, engine=engine, network=network, secrets=secrets)
     elif agent.command:
-        yield _AsProcess(agent, bench, secrets=_secrets(agent))
+        place_here = TurnsAsProcesses if agent.protocol == "command" else _AsProcess
+        yield place_here(agent, bench, secrets=_secrets(agent))
     else:
         raise MeasurementError("there is no image of the agent to start", hint="mend the build, or give agent.command")
 
@@ -118,19 +74,18 @@ class _InContainer:
         self._engine = engine
         self._network = network
         self._secrets = secrets
-        # With Docker Desktop the bridge lies in a virtual machine, and its gateway is no address of this one.
-        self._direct = http.can_bind(network.gateway)
+        self._direct = direct(network)
 
     @property
     def model_host(self) -> str:
-        return self._network.gateway if self._direct else _LOOPBACK
+        return self._network.gateway if self._direct else LOOPBACK
 
     def model_address(self, port: int) -> str:
-        return f"{self._network.gateway if self._direct else _HOST_NAME}:{port}"
+        return f"{self._network.gateway if self._direct else HOST_NAME}:{port}"
 
     @contextlib.contextmanager
     def start(self, env: Mapping[str, str]) -> Iterator[Target]:
-        log = _free_name(self._bench.out)
+        log = free_name(self._bench.out)
         container = self._create(env)
         try:
             try:
@@ -180,14 +135,14 @@ class _InContainer:
                 writable=self._agent.writable,
                 network=self._network.id,
                 publish=self._agent.port,
-                extra_hosts={} if self._direct else {_HOST_NAME: "host-gateway"},
+                extra_hosts={} if self._direct else {HOST_NAME: "host-gateway"},
             )
         )
 
 
 class _AsProcess:
     kind = "process"
-    model_host = _LOOPBACK
+    model_host = LOOPBACK
 
     def __init__(self, agent: Agent, bench: Bench, *, secrets: Mapping[str, str]) -> None:
         self._agent = agent
@@ -195,11 +150,11 @@ class _AsProcess:
         self._secrets = secrets
 
     def model_address(self, port: int) -> str:
-        return f"{_LOOPBACK}:{port}"
+        return f"{LOOPBACK}:{port}"
 
     @contextlib.contextmanager
     def start(self, env: Mapping[str, str]) -> Iterator[Target]:
-        log = _free_name(self._bench.out)
+        log = free_name(self._bench.out)
         path = self._bench.out / log
         port = http.free_port()
         argv = [word.replace("{port}", str(port)) for word in self._agent.command]
@@ -222,14 +177,14 @@ class _AsProcess:
                     return None if said is None else _with_last_line(said, _read(path, self._secrets))
 
                 http.wait_ready(
-                    (_LOOPBACK, port),
+                    (LOOPBACK, port),
                     self._agent.ready,
                     timeout_s=self._agent.ready_timeout_s,
                     cancel=self._bench.cancel,
                     died=died,
                     hint=lambda: _hint(_read(path, self._secrets)),
                 )
-                yield Target(f"http://{_LOOPBACK}:{port}", containerised=False, log=log, trouble=trouble)
+                yield Target(f"http://{LOOPBACK}:{port}", containerised=False, log=log, trouble=trouble)
         finally:
             if self._secrets and path.is_file():
                 path.write_text(_read(path, self._secrets), encoding="utf-8")
@@ -237,14 +192,14 @@ class _AsProcess:
 
 class _Elsewhere:
     kind = "url"
-    model_host = _LOOPBACK
+    model_host = LOOPBACK
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
         self._url = (agent.url or "").rstrip("/")
 
     def model_address(self, port: int) -> str:
-        return f"{_LOOPBACK}:{port}"
+        return f"{LOOPBACK}:{port}"
 
     @contextlib.contextmanager
     def start(self, env: Mapping[str, str]) -> Iterator[Target]:
@@ -319,16 +274,3 @@ def _secrets(agent: Agent) -> dict[str, str]:
             hint="set it where agentops is started; its value is handed to the agent and never written down",
         )
     return {name: os.environ[name] for name in agent.secret_env}
-
-
-def _free_name(folder: Path) -> str:
-    """agent.log, or agent-2.log where the agent was started before in this run; the file is there afterwards."""
-    number = 1
-    while True:
-        name = "agent.log" if number == 1 else f"agent-{number}.log"
-        try:
-            (folder / name).touch(exist_ok=False)
-        except FileExistsError:
-            number += 1
-        else:
-            return name

@@ -25,6 +25,8 @@ _LOG = "unit.log"
 _BUILD_LOG = "unit-build.log"
 _REPORT = "unit.xml"
 _OUT = "/agentops-out"
+# Where agentops is installed beside the agent, its pytest plug-in stays out of the agent's own tests.
+_WITHOUT_US = "-p no:agentops"
 _OUTSIDE = "unit tests ran outside the image"
 _NO_REPORT_HINT = (
     "the command must run pytest, which is told by PYTEST_ADDOPTS where to write its report; "
@@ -139,7 +141,7 @@ class UnitStage:
                 request = build_request(self._agent.build, self._root, bench, tag=name, target=self._unit.target)
                 tested = engine.build(request, log=bench.out / _BUILD_LOG, cancel=bench.cancel)
                 _prove(tested, measured, self._unit.target)
-            options = f"{tested.env.get('PYTEST_ADDOPTS', '')} --junitxml={_OUT}/{_REPORT}".strip()
+            options = f"{tested.env.get('PYTEST_ADDOPTS', '')} {_WITHOUT_US} --junitxml={_OUT}/{_REPORT}".strip()
             spec = ContainerSpec(
                 image=tested.id,
                 run_id=bench.run_id,
@@ -184,7 +186,7 @@ class UnitStage:
         report = bench.out / _REPORT
         report.unlink(missing_ok=True)
         argv = self._argv()
-        env = process.clean_env({"PYTEST_ADDOPTS": f"--junitxml={shlex.quote(str(report.absolute()))}"})
+        env = process.clean_env({"PYTEST_ADDOPTS": f"{_WITHOUT_US} --junitxml={shlex.quote(str(report.absolute()))}"})
         try:
             done = process.run(argv, cwd=self._root, env=env, timeout_s=self._unit.timeout_s, cancel=bench.cancel)
         except Unavailable as error:

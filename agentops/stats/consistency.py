@@ -22,3 +22,9 @@ def blocks(outcomes: Sequence[bool], k: int) -> Iterable[bool]:
     Blocks share no run, so that the count of true ones has an exact binomial-type bound.
     """
     return (all(outcomes[i : i + k]) for i in range(0, len(outcomes) - k + 1, k))
+
+
+def meets_rule(passed: int, made: int, *, needed: int, planned: int) -> bool:
+    """Whether a case meets its rule "`needed` of `planned` runs pass". A run that stopped early made fewer runs: then
+    the same share of them has to pass. Nothing made meets no rule."""
+    return made > 0 and passed * planned >= needed * made

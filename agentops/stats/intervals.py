@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable
 
 _TINY = 1e-300
-_STEPS = 400
+_STEPS = 10_000  # it takes about the root of the larger parameter
 _EPS = 1e-15
 
 

@@ -39,9 +39,31 @@ def lower_bound(values: Sequence[float], q: float, confidence: float) -> float:
     return ordered[rank - 1] if rank >= 1 else 0.0
 
 
-def samples_needed(q: float, confidence: float) -> int:
-    """Values that it takes before the largest of them bounds the q-quantile from above."""
-    return math.ceil(round(math.log(1.0 - confidence) / math.log(q), 9))
+def samples_needed(q: float, confidence: float, *, looks: int = 1) -> int:
+    """Values that it takes before the largest of them bounds the q-quantile from above, at one of so many looks."""
+    return math.ceil(round(math.log(1.0 - shared_confidence(confidence, looks)) / math.log(q), 9))
+
+
+def shared_confidence(confidence: float, looks: int) -> float:
+    """The confidence that each of so many looks at growing data must have, for all of them together to have the one
+    given (Bonferroni). Raises ValueError below one look."""
+    if looks < 1:
+        raise ValueError("there must be at least one look")
+    return 1.0 - (1.0 - confidence) / looks
+
+
+def look_sizes(total: int, q: float, confidence: float, *, looks: int = 4) -> tuple[int, ...]:
+    """After how many values to look so that a bound on the q-quantile may be acted on early: evenly spaced, ending with
+    `total`, none before a bound exists at the shared confidence. One look at the end where there are too few values
+    for more. Bounds at these looks are to be taken at `shared_confidence(confidence, len(sizes))`.
+    """
+    if total < 1:
+        raise ValueError("there must be at least one value")
+    for many in range(looks, 1, -1):
+        sizes = tuple(-(-total * i // many) for i in range(1, many + 1))
+        if sizes[0] >= samples_needed(q, confidence, looks=many):
+            return sizes
+    return (total,)
 
 
 def _least(n: int, holds: Callable[[int], bool]) -> int | None:

@@ -116,10 +116,10 @@ def test_any_text_is_read_and_offsets_stay(noise: str, form: tuple[str, str]) ->
 
 
 def test_a_hostile_megabyte_takes_no_time() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     for line in ("{# agentops: ignore[PT004] x #}\n", "agentops: ignore[", "{#" * 10 + "agentops: ignore\n"):
         comments(line * (1_000_000 // len(line)), "a.j2")
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 4
 
 
 def finding(rule: str, path: str, mark: str, message: str = "m") -> Finding:

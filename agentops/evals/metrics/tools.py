@@ -2,40 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+import reprlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agentops.evals.metrics.text import Judged
-from agentops.model.case import Answer, Assertion, ToolCall
+from agentops.contracts import Judgement, Unjudgeable
+from agentops.errors import ConfigError
+from agentops.evals.metrics import patterns
+from agentops.evals.metrics.text import Params, check_bounds, texts, within
+from agentops.model.case import ToolCall
+from agentops.model.seen import Seen
 from agentops.text import one_line
 
 
-class NoTrace(Exception):
-    """The answer carries no trace, so that neither a call nor its absence can be shown."""
-
-
-def tool_called(assertion: Assertion, answer: Answer, _latency_s: float) -> Judged:
-    """The tool was called, with arguments that contain the given ones, as many times as given (at least once)."""
-    params = assertion.params
+def tool_called(params: Params, seen: Seen) -> Judgement:
+    """The tool was called with arguments that contain `arguments` and satisfy `arguments_schema`: exactly `times`
+    times, or within `at_least` (1 unless given) and `at_most`."""
     name = params.get("name", params.get("value"))
-    wanted = params.get("arguments", {})
-    calls = _trace(answer)
-    fitting = [c for c in calls if c.name == name and contains(c.arguments, wanted)]
-    times = params.get("times")
-    if times is not None and len(fitting) != times:
-        return False, f"{name} was called {len(fitting)} times, {times} expected; {_seen(calls)}"
-    if not fitting:
-        return False, f"{name} was not called as expected; {_seen(calls)}"
-    return True, f"{name} was called; {_seen(calls)}"
+    calls = trace(seen)
+    named = [c for c in calls if c.name == name and contains(c.arguments, params.get("arguments", {}))]
+    wrong = (
+        [patterns.violation(params["arguments_schema"], c.arguments) for c in named]
+        if "arguments_schema" in params
+        else []
+    )
+    fitting = len(named) - sum(w is not None for w in wrong)
+    least, most = params.get("at_least", 1), params.get("at_most")
+    if "times" in params:
+        least = most = params["times"]
+    if fitting >= least and (most is None or fitting <= most):
+        return Judgement(True, f"{name} was called; {shown(calls)}")
+    expected = (
+        f"{least} expected"
+        if most == least
+        else f"at least {least} expected"
+        if most is None
+        else f"{least} to {most} expected"
+    )
+    why = next((f"; {one_line(w, 120)}" for w in wrong if w is not None), "")
+    return Judgement(False, f"{name} was called {fitting} times as expected, {expected}{why}; {shown(calls)}")
 
 
-def tool_not_called(assertion: Assertion, answer: Answer, _latency_s: float) -> Judged:
+def check_called(params: Params) -> None:
+    """Refuse counts that nothing could meet, and what is no JSON Schema."""
+    if "times" in params and ("at_least" in params or "at_most" in params):
+        raise ConfigError("times beside at_least or at_most", hint="say it in one way")
+    check_bounds({"at_least": params.get("at_least", 1), **params})
+    if "arguments_schema" in params:
+        patterns.check_schema(params["arguments_schema"])
+
+
+def tool_not_called(params: Params, seen: Seen) -> Judgement:
     """None of the tools was called."""
-    value = assertion.params["value"]
-    names = {value} if isinstance(value, str) else set(value)
-    calls = _trace(answer)
-    called = sorted({c.name for c in calls} & names)
-    return not called, f"{', '.join(called)} was called; {_seen(calls)}" if called else _seen(calls)
+    calls = trace(seen)
+    called = sorted({c.name for c in calls} & set(texts(params)))
+    return Judgement(not called, f"{_names(called)} was called; {shown(calls)}" if called else shown(calls))
+
+
+def tools_only(params: Params, seen: Seen) -> Judgement:
+    """No other tool than these was called. They need not have been: an empty list forbids every call."""
+    calls = trace(seen)
+    others = sorted({c.name for c in calls} - set(texts(params)))
+    return Judgement(not others, f"{_names(others)} was called; {shown(calls)}" if others else shown(calls))
+
+
+def tool_order(params: Params, seen: Seen) -> Judgement:
+    """The tools were called in this order, with others between them; with `exact: true` these calls and no others."""
+    wanted = list(params.get("names", params.get("value", ())))
+    calls = trace(seen)
+    names = [c.name for c in calls]
+    if params.get("exact", False):
+        return Judgement(names == wanted, f"expected exactly {_arrows(wanted)}; {shown(calls)}")
+    rest = iter(names)
+    missing = next((name for name in wanted if name not in rest), None)
+    if missing is None:
+        return Judgement(True, f"in order: {_arrows(wanted)}; {shown(calls)}")
+    return Judgement(False, f"{one_line(missing, 80)} is not in its place of {_arrows(wanted)}; {shown(calls)}")
+
+
+def tool_calls(params: Params, seen: Seen) -> Judgement:
+    """So many calls were made: a number, or within `at_least` and `at_most`; of all tools, or of `name`."""
+    if "value" in params:
+        params = {"at_least": params["value"], "at_most": params["value"]}
+    calls = trace(seen)
+    counted = [c for c in calls if c.name == params.get("name", c.name)]
+    judgement = within(len(counted), params, "calls")
+    return Judgement(judgement.holds, f"{judgement.reason}; {shown(calls)}")
+
+
+def check_count(params: Params) -> None:
+    """Refuse bounds that nothing could meet, and none at all."""
+    if not {"value", "at_least", "at_most"} & params.keys():
+        raise ConfigError("no bound", hint="give at_least or at_most")
+    check_bounds(params)
+
+
+def tool_failed(params: Params, seen: Seen) -> Judgement:
+    """A call of one of the tools ended in an error, by the trace."""
+    calls = trace(seen)
+    failed = [c for c in calls if c.status == "error" and c.name in texts(params)]
+    return Judgement(bool(failed), f"{_names([c.name for c in failed]) or 'none of them'} failed; {shown(calls)}")
+
+
+def no_tool_errors(params: Params, seen: Seen) -> Judgement:
+    """No call ended in an error, by the trace (`true`), or one did (`false`)."""
+    calls = trace(seen)
+    failed = [c.name for c in calls if c.status == "error"]
+    reason = f"{_names(failed)} failed; {shown(calls)}" if failed else f"no call failed; {shown(calls)}"
+    return Judgement((not failed) is params["value"], reason)
+
+
+def path(calls: Sequence[ToolCall] | None) -> str:
+    """A digest of the way that the agent took: the tools in the order of their calls, each with the names of its
+    arguments. "" where the calls are unknown; no call at all is a way too.
+
+    Values stay out: what an agent writes into a search differs from run to run where the way is the same.
+    """
+    if calls is None:
+        return ""
+    steps = [[call.name, sorted(map(str, call.arguments))] for call in calls]
+    return hashlib.sha256(json.dumps(steps).encode()).hexdigest()[:16]
 
 
 def contains(arguments: Any, wanted: Any) -> bool:
@@ -44,18 +132,39 @@ def contains(arguments: Any, wanted: Any) -> bool:
         return isinstance(arguments, Mapping) and all(
             key in arguments and contains(arguments[key], value) for key, value in wanted.items()
         )
+    if isinstance(wanted, list):
+        same_size = isinstance(arguments, (list, tuple)) and len(arguments) == len(wanted)
+        return same_size and all(map(contains, arguments, wanted))
     if isinstance(arguments, bool) is not isinstance(wanted, bool):
         return False
     return bool(arguments == wanted)
 
 
-def _trace(answer: Answer) -> tuple[ToolCall, ...]:
-    if answer.tool_calls is None:
-        raise NoTrace
-    return answer.tool_calls
+def trace(seen: Seen) -> tuple[ToolCall, ...]:
+    """The tool calls of all turns. Raises Unjudgeable where a turn carries no trace: then neither a call nor its
+    absence shows."""
+    calls = seen.tool_calls
+    if calls is None:
+        raise Unjudgeable(
+            "the answer carries no trace of tool calls, so that neither a call nor its absence shows: see "
+            "agent.protocol in docs/evals.md on how an agent tells them"
+        )
+    return calls
 
 
-def _seen(calls: tuple[ToolCall, ...]) -> str:
+def shown(calls: Sequence[ToolCall]) -> str:
+    """The calls in one line. Arguments are cut at every level: how deep they go is the agent's choice."""
     if not calls:
         return "no tool was called"
-    return "calls: " + one_line(", ".join(f"{c.name}({dict(c.arguments)})" for c in calls), 200)
+    brief = reprlib.Repr()
+    brief.maxlevel, brief.maxdict, brief.maxlist, brief.maxstring, brief.maxother = 3, 6, 6, 60, 60
+    listed = ", ".join(f"{c.name[:80]}({brief.repr(dict(c.arguments))})" for c in calls[:20])
+    return "calls: " + one_line(listed, 200)
+
+
+def _names(names: Sequence[str]) -> str:
+    return one_line(", ".join(names[:10]), 120)
+
+
+def _arrows(names: Sequence[str]) -> str:
+    return one_line(" -> ".join(names), 120)

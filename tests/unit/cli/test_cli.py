@@ -313,7 +313,7 @@ def test_a_gate_that_could_never_pass_costs_nothing(tmp_path: Path, agent: Calla
     project(tmp_path, server.url, cases=5)
     done = agentops("check", cwd=tmp_path)
     assert done.returncode == 2
-    assert "even without a failure it takes 19" in done.stderr
+    assert "even without a failure it takes 20" in done.stderr
     assert server.seen == []
 
 

@@ -92,7 +92,7 @@ class Given:
 def evals(passed: int, failed: int, *, errors: tuple[StageError, ...] = ()) -> StageResult:
     outcomes = [P] * passed + [F] * failed
     cases = tuple(
-        CaseResult(f"c{i}", "s", (), 1, 1, o, (Attempt(f"c{i}", 1, i + 1, o, 0.1, Answer("x")),))
+        CaseResult(f"c{i}", "s", (), 1, 1, o, (Attempt(f"c{i}", 1, i + 1, o, 0.1, (Answer("x"),)),))
         for i, o in enumerate(outcomes)
     )
     counts = Counts(len(cases), len(cases), unit="attempts")

@@ -110,7 +110,7 @@ def test_values_remember_where_they_came_from(tmp_path: Path) -> None:
     settings, origins = load.load(path, flags={"evals.runs": 9})
     rows = {key: (value, origin) for key, value, origin in origins.rows()}
     assert settings.evals is not None
-    assert settings.evals.runs == 9
+    assert settings.evals.runs == s.Runs(9, 9), "a number is exactly so many"
     assert rows["evals.runs"] == ("9", "flag --runs")
     assert rows["evals.suites"] == ('["a"]', "agentops.yaml:6")
     assert rows["evals.concurrency"] == ("8", "default")
@@ -122,12 +122,15 @@ def test_a_flag_is_held_against_the_schema_too(tmp_path: Path) -> None:
         load.load(path, flags={"evals.runs": 0})
 
 
-def test_of_a_range_of_runs_the_most_are_made(tmp_path: Path) -> None:
+def test_runs_are_a_range(tmp_path: Path) -> None:
+    settings, _ = load.load(write(tmp_path, LEAST + "evals: {suites: [a]}\n"))
+    assert settings.evals is not None
+    assert settings.evals.runs == s.Runs(1, 5)
     settings, _ = load.load(write(tmp_path, LEAST + "evals: {suites: [a], runs: {min: 3, max: 5}}\n"))
     assert settings.evals is not None
-    assert settings.evals.runs == 5
+    assert settings.evals.runs == s.Runs(3, 5)
     assert "min 5 is above max 3" in problems(tmp_path, LEAST + "evals: {suites: [a], runs: {min: 5, max: 3}}\n")[0]
-    assert "evals.runs.min" in problems(tmp_path, LEAST + "evals: {suites: [a], runs: {min: 0, max: 3}}\n")[0]
+    assert "evals.runs.max" in problems(tmp_path, LEAST + "evals: {suites: [a], runs: {min: 0, max: 0}}\n")[0]
 
 
 def test_memory_and_environment(tmp_path: Path) -> None:

@@ -28,6 +28,20 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
     assert [r["n"] for r in journal.read(tmp_path / "j")] == [1]
 
 
+@pytest.mark.parametrize("torn", [b"x", b'{"kind": "b", "n"', b"y" * 200_000])
+def test_who_appends_cuts_a_torn_line_off(tmp_path: Path, torn: bytes) -> None:
+    path = tmp_path / "j"
+    for n, tail in ((1, torn), (2, b"")):
+        log = journal.FileJournal(path)
+        log.append("a", {"n": n})
+        log.close()
+        path.write_bytes(path.read_bytes() + tail)
+    assert [r["n"] for r in journal.read(path)] == [1, 2]
+    path.write_bytes(torn)
+    journal.FileJournal(path).close()
+    assert path.read_bytes() == b"", "a file of nothing but a torn line is empty"
+
+
 def test_lines_of_several_threads_do_not_mix(tmp_path: Path) -> None:
     log = journal.FileJournal(tmp_path / "j")
 

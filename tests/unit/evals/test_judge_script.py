@@ -2,16 +2,15 @@
 
 import importlib.util
 import json
-import threading
 from pathlib import Path
 
 import pytest
+from judge_server import ask_all, seen
 
 from agentops.evals.metrics import judge
 from agentops.gateway import script as scripts
 from agentops.gateway import script_file
 from agentops.gateway.server import ScriptServer
-from agentops.model.case import Assertion
 from agentops.model.outcome import Outcome
 
 SCRIPT = Path(__file__).parents[3] / "evalsets" / "support_judge.yaml"
@@ -62,16 +61,15 @@ def test_the_script_can_be_read():
 def judged(tmp_path_factory):
     if importlib.util.find_spec("deepeval") is None:
         pytest.skip("deepeval, the extra [judge], is not installed")
-    requests = [
-        judge.JudgeRequest(f"{n} {name}", Assertion("judge", params), question, answer)
+    asked = {
+        f"{n} {name}": (params, seen(answer, question=question))
         for n, (question, answer, _) in enumerate(CASES)
         for name, params in ASSERTIONS.items()
-    ]
+    }
     with ScriptServer(script_file.load(SCRIPT), token=TOKEN) as server:
         endpoint = judge.JudgeEndpoint("support-judge", server.base_url, TOKEN, 20.0)
-        out = tmp_path_factory.mktemp("out")
-        scores = judge.score(requests, endpoint, out=out, cancel=threading.Event(), timeout_s=120)
-        return scores, server.misses
+        scores = ask_all(asked.values(), endpoint, out=tmp_path_factory.mktemp("out"))
+        return dict(zip(asked, scores, strict=True)), server.misses
 
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[f"{q[:18]}-{a[:24]}" for q, a, _ in CASES])

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentops.evals import reduce
-from agentops.model.case import Answer, Assertion, Attempt, Case, CaseResult, Suite
+from agentops.model.case import Answer, Assertion, Attempt, Case, CaseResult, Suite, Turn
 from agentops.model.finding import Location
 from agentops.model.outcome import Outcome
+from agentops.model.settings import Runs
 
 P, F, E = Outcome.PASS, Outcome.FAIL, Outcome.ERROR
 
@@ -20,7 +21,7 @@ def attempts(name: str, outcomes: str) -> tuple[Attempt, ...]:
     """One attempt a letter: p, f, or e for one without an answer."""
     words = {"p": P, "f": F, "e": E}
     return tuple(
-        Attempt(name, i, i, words[o], None if o == "e" else 0.1, None if o == "e" else Answer("x"),
+        Attempt(name, i, i, words[o], None if o == "e" else 0.1, () if o == "e" else (Answer("x"),),
                 error="no answer within 1 s" if o == "e" else "")
         for i, o in enumerate(outcomes, 1)
     )  # fmt: skip
@@ -76,39 +77,59 @@ def test_a_case_is_settled_only_where_no_missing_run_could_change_it(
 
 def test_a_case_that_was_never_asked_is_there_as_an_error() -> None:
     expect = (Assertion("contains", {"value": "x"}),)
-    made = tuple(Case(name, "hi", ("t",), expect, Location("s.yaml", 1)) for name in ("b", "a"))
-    got = reduce.cases((Suite("s", "s.yaml", "0", made),), reversed(attempts("a", "pp")), runs=2, needed=2)
+    made = tuple(Case(name, (Turn("hi"),), ("t",), expect, Location("s.yaml", 1)) for name in ("b", "a"))
+    got = reduce.cases((Suite("s", "s.yaml", "0", made),), reversed(attempts("a", "pp")), runs=Runs(2, 2), needed=2)
     assert [(c.case_id, c.outcome, c.planned) for c in got] == [("b", E, 2), ("a", P, 2)]
     assert [a.run for a in got[1].attempts] == [1, 2]
 
 
+def test_what_a_budget_left_open_is_inconclusive_and_what_broke_is_an_error() -> None:
+    expect = (Assertion("contains", {"value": "x"}),)
+    made = tuple(Case(name, (Turn("hi"),), (), expect, Location("s.yaml", 1)) for name in ("a", "b", "c", "d"))
+    seen = [*attempts("a", "pp"), *attempts("b", "p"), *attempts("c", "f"), *attempts("d", "ee")]
+    for complete, opened in ((False, Outcome.INCONCLUSIVE), (True, E)):
+        got = reduce.cases(
+            (Suite("s", "s.yaml", "0", made),), seen, runs=Runs(2, 2), needed=None, complete=complete
+        )  # fmt: skip
+        assert [c.outcome for c in got] == [P, opened, F, E]
+
+
+def test_a_case_that_the_gate_did_not_need_is_skipped() -> None:
+    expect = (Assertion("contains", {"value": "x"}),)
+    made = tuple(Case(name, (Turn("hi"),), (), expect, Location("s.yaml", 1)) for name in ("a", "b"))
+    got = reduce.cases((Suite("s", "s.yaml", "0", made),), attempts("a", "p"), runs=Runs(0, 5), needed=None)
+    assert [(c.outcome, c.planned) for c in got] == [(P, 1), (Outcome.SKIPPED, 0)]
+    assert reduce.errors(got, gone="", complete=True, max_error_rate=0.0) == ()
+    assert reduce.errors(got[1:], gone="no answer", complete=True, max_error_rate=0.0) != ()
+
+
 def test_all_measured_is_no_error() -> None:
-    assert reduce.errors([result("a", "pf"), result("b", "ff")], stopped="", max_error_rate=0.0) == ()
+    assert reduce.errors([result("a", "pf"), result("b", "ff")], gone="", complete=True, max_error_rate=0.0) == ()
 
 
 def test_a_run_that_stopped_is_an_error_even_with_every_attempt_measured() -> None:
-    found = reduce.errors([result("a", "pp")], stopped="exited with 137", max_error_rate=1.0)
+    found = reduce.errors([result("a", "pp")], gone="exited with 137", complete=True, max_error_rate=1.0)
     assert len(found) == 1
     assert "exited with 137" in found[0].message
     assert not found[0].unavailable
 
 
 def test_a_run_that_stopped_says_so_first_and_then_what_it_missed() -> None:
-    found = reduce.errors([result("a", "p", planned=4)], stopped="exited with 137", max_error_rate=1.0)
+    found = reduce.errors([result("a", "p", planned=4)], gone="exited with 137", complete=True, max_error_rate=1.0)
     assert "exited with 137" in found[0].message
     assert any("3 of 4 attempts were not measured" in e.message for e in found)
 
 
 def test_attempts_that_were_never_asked_count_as_unmeasured() -> None:
     cut = [result("a", "p" * 9, planned=10), result("b", "p" * 10)]
-    assert reduce.errors(cut, stopped="", max_error_rate=0.05) == (), "1 of 20 is what the rate allows"
-    (found,) = reduce.errors(cut, stopped="", max_error_rate=0.04)
+    assert reduce.errors(cut, gone="", complete=True, max_error_rate=0.05) == (), "1 of 20 is what the rate allows"
+    (found,) = reduce.errors(cut, gone="", complete=True, max_error_rate=0.04)
     assert "1 of 20 attempts were not measured" in found.message
 
 
 def test_lost_attempts_and_those_never_asked_add_up() -> None:
     holed = [result("a", "p" * 8 + "e", planned=10), result("b", "p" * 10)]
-    (found,) = reduce.errors(holed, stopped="", max_error_rate=0.05)
+    (found,) = reduce.errors(holed, gone="", complete=True, max_error_rate=0.05)
     assert "2 of 20 attempts were not measured: no answer within 1 s" in found.message
     assert not found.unavailable, "an agent that does not answer is no missing instrument"
 
@@ -116,13 +137,13 @@ def test_lost_attempts_and_those_never_asked_add_up() -> None:
 @pytest.mark.parametrize("outcomes", ["eee", ""])
 def test_a_case_without_a_measured_attempt_is_an_error_at_any_rate(outcomes: str) -> None:
     found = reduce.errors(
-        [result("fine", "p" * 100), result("dark", outcomes, planned=3)], stopped="", max_error_rate=1.0
+        [result("fine", "p" * 100), result("dark", outcomes, planned=3)], gone="", complete=True, max_error_rate=1.0
     )
     assert any("1 case has no measured attempt: dark" in e.message for e in found)
 
 
 def test_many_cases_without_a_measured_attempt_are_counted_and_some_named() -> None:
-    found = reduce.errors([result(f"c{i}", "e") for i in range(8)], stopped="", max_error_rate=1.0)
+    found = reduce.errors([result(f"c{i}", "e") for i in range(8)], gone="", complete=True, max_error_rate=1.0)
     assert any("8 cases" in e.message and "c4 and 3 more" in e.message for e in found)
 
 
@@ -130,6 +151,6 @@ def test_attempts_that_needed_another_try_count_towards_the_rate() -> None:
     calm, shaken = result("a", "p" * 10), result("b", "p" * 10)
     retried = tuple(replace(a, retries=("the agent answered HTTP 503",)) for a in shaken.attempts[:2])
     shaken = replace(shaken, attempts=(*retried, *shaken.attempts[2:]))
-    assert reduce.errors([calm, shaken], stopped="", max_error_rate=0.1) == ()
-    (found,) = reduce.errors([calm, shaken], stopped="", max_error_rate=0.05)
+    assert reduce.errors([calm, shaken], gone="", complete=True, max_error_rate=0.1) == ()
+    (found,) = reduce.errors([calm, shaken], gone="", complete=True, max_error_rate=0.05)
     assert "2 of 20 attempts were answered only after trouble on the way" in found.message

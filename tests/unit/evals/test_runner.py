@@ -9,25 +9,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from running import Records, room, run
 
-from agentops.agents.http import OpenAIChatAgent
+from agentops.agents.open import open_agent
 from agentops.errors import Interrupted, ReportError
-from agentops.evals import runner
-from agentops.model.case import Assertion, Attempt, Case
+from agentops.evals import runner, schedule
+from agentops.model.case import Assertion, Attempt, Case, Turn
 from agentops.model.finding import Location
 from agentops.model.outcome import Outcome
+from agentops.model.settings import Agent, Runs
 
 Behave = Callable[[Any], None]
-
-
-class Records:
-    """A journal in memory."""
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[str, Mapping[str, Any]]] = []
-
-    def append(self, kind: str, data: Mapping[str, Any]) -> None:
-        self.rows.append((kind, data))
 
 
 class FullDisk(Records):
@@ -37,7 +29,7 @@ class FullDisk(Records):
 
 def cases(count: int, kind: str = "contains", **params: Any) -> tuple[Case, ...]:
     expect = (Assertion(kind, params or {"value": "ok"}),)
-    return tuple(Case(f"c{i}", f"question {i}", (), expect, Location("s.yaml", i)) for i in range(count))
+    return tuple(Case(f"c{i}", (Turn(f"question {i}"),), (), expect, Location("s.yaml", i)) for i in range(count))
 
 
 def ask(
@@ -50,17 +42,20 @@ def ask(
     cancel: threading.Event | None = None,
     trouble: Callable[[], str | None] = lambda: None,
     concurrency: int = 4,
+    secrets: tuple[str, ...] = (),
 ) -> tuple[list[Attempt], str]:
-    plan = runner.Plan(asked, runs, concurrency, timeout_s, retries=2, seed=1, session_prefix="t")
+    """A run of all that is planned. Returns the attempts as the journal has them, and why it stopped early."""
+    plan = runner.Plan(asked, Runs(runs, runs), concurrency, timeout_s, retries=2, seed=1, session_prefix="t")
+    log = journal or Records()
 
-    async def go() -> tuple[list[Attempt], str]:
-        async with OpenAIChatAgent(url + "/v1/chat/completions", model="a", connections=concurrency) as agent:
-            return await runner.run(
-                plan, agent, journal=journal or Records(), cancel=cancel or threading.Event(),
-                on_attempt=lambda *_: None, trouble=trouble,
-            )  # fmt: skip
+    async def go() -> runner.Ran:
+        async with open_agent(Agent("a"), url, connections=concurrency) as agent:
+            given = room(agent, log, cancel=cancel or threading.Event(), trouble=trouble, secrets=secrets)
+            return await run(plan, given)
 
-    return asyncio.run(go())
+    ran = asyncio.run(go())
+    assert len(ran.attempts) == len(log.attempts())
+    return log.attempts(), ran.gone
 
 
 def test_every_case_is_asked_as_often_as_planned_in_a_session_of_its_own(agent: Callable[[Behave], Any]) -> None:
@@ -77,11 +72,11 @@ def test_every_case_is_asked_as_often_as_planned_in_a_session_of_its_own(agent: 
 
 def test_the_order_follows_from_the_seed() -> None:
     def order(seed: int) -> list[tuple[str, int]]:
-        plan = runner.Plan(cases(20), 2, 1, 1.0, 0, seed, "t")
-        return [(case.id, run) for case, run in plan.schedule()]
+        return [(s.case.id, s.run) for s in schedule.slots(cases(20), seed=seed, first=1, last=40)]
 
     assert order(5) == order(5) != order(6)
     assert {run for _, run in order(5)[:20]} == {1}
+    assert order(5)[:20] != [(case, 1) for case, _ in order(5)[20:]], "each round has an order of its own"
 
 
 def hostile(request: Any) -> None:
@@ -119,7 +114,7 @@ def test_what_is_no_answer_is_an_error_that_says_so(agent: Callable[[Behave], An
     server = agent(hostile)
     (attempt,), _ = ask(server.url, (cases(10)[number],))
     assert attempt.outcome is Outcome.ERROR
-    assert attempt.answer is None
+    assert attempt.answers == ()
     assert said in attempt.error
     assert "\x1b" not in attempt.error
     assert len(server.seen) == (3 if number == 1 else 1), "only trouble on the way is tried again"
@@ -128,8 +123,7 @@ def test_what_is_no_answer_is_an_error_that_says_so(agent: Callable[[Behave], An
 def test_control_characters_are_an_answer_like_any_other(agent: Callable[[Behave], Any]) -> None:
     (attempt,), _ = ask(agent(hostile).url, (cases(10)[9],))
     assert attempt.outcome is Outcome.PASS
-    assert attempt.answer is not None
-    assert attempt.answer.text.endswith("]]> \ud800")
+    assert attempt.answers[0].text.endswith("]]> \ud800")
 
 
 def test_a_retry_waits_as_long_as_it_was_asked_to_and_is_recorded(agent: Callable[[Behave], Any]) -> None:
@@ -240,16 +234,7 @@ def test_a_secret_that_the_agent_says_is_kept_nowhere(agent: Callable[[Behave], 
         calls = [{"name": "t", "arguments": {"key": secret}}]
         request.say(f"ok, my key is {secret}", trace={"tool_calls": calls})
 
-    plan = runner.Plan(cases(2), 1, 1, 1.0, retries=0, seed=1, session_prefix="t")
-
-    async def go() -> tuple[list[Attempt], str]:
-        async with OpenAIChatAgent(agent(telling).url + "/v1/chat/completions", model="a", connections=1) as client:
-            return await runner.run(
-                plan, client, journal=journal, cancel=threading.Event(), on_attempt=lambda *_: None,
-                trouble=lambda: None, secrets=[secret],
-            )  # fmt: skip
-
-    attempts, _ = asyncio.run(go())
+    attempts, _ = ask(agent(telling).url, cases(2), journal=journal, secrets=(secret,))
     assert all(a.outcome is Outcome.PASS for a in attempts)
     assert "sk-" not in repr(attempts) + repr(journal.rows)
     assert "[redacted]" in repr(attempts)

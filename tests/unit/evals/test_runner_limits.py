@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from running import Records, room, run
 
 from agentops.errors import TargetError
 from agentops.evals import runner
-from agentops.model.case import Answer, Assertion, Attempt, Case, ToolCall
+from agentops.model.case import Answer, Assertion, Attempt, Case, ToolCall, Turn
 from agentops.model.codec import encode
 from agentops.model.finding import Location
 from agentops.model.outcome import Outcome
+from agentops.model.settings import Runs
 
 KEPT = 64 * 1024
-
-
-class Records:
-    """A journal in memory."""
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[str, Mapping[str, Any]]] = []
-
-    def append(self, kind: str, data: Mapping[str, Any]) -> None:
-        self.rows.append((kind, data))
 
 
 class Scripted:
@@ -37,12 +29,15 @@ class Scripted:
         self.answers = answers
         self.calls = 0
 
-    async def ask(self, text: str, *, session: str, timeout_s: float) -> tuple[Answer, float]:
+    def dialogue(self, session: str, *, user: str = "") -> Scripted:
+        return self
+
+    async def say(self, turn: Turn, *, timeout_s: float) -> Answer:
         answer = self.answers[self.calls]
         self.calls += 1
         if answer is None:
             raise TargetError(f"call {self.calls} had no answer")
-        return answer, 0.01
+        return replace(answer, latency_s=0.01)
 
 
 def ask(
@@ -52,20 +47,14 @@ def ask(
     trouble: Callable[[], str | None] = lambda: None,
     journal: Records | None = None,
 ) -> tuple[list[Attempt], str, Scripted]:
-    """One call after the other, each for a case of its own."""
+    """One call after the other, each for a case of its own. Returns the attempts as the journal has them."""
     expect = (Assertion("contains", {"value": value}),)
-    cases = tuple(Case(f"c{i}", "question", (), expect, Location("s.yaml", i + 1)) for i in range(len(answers)))
-    plan = runner.Plan(cases, runs=1, concurrency=1, timeout_s=1.0, retries=0, seed=1, session_prefix="t")
-    agent = Scripted(answers)
-
-    async def go() -> tuple[list[Attempt], str]:
-        return await runner.run(
-            plan, agent, journal=journal or Records(), cancel=threading.Event(),
-            on_attempt=lambda *_: None, trouble=trouble,
-        )  # fmt: skip
-
-    attempts, stopped = asyncio.run(go())
-    return attempts, stopped, agent
+    said = (Turn("question"),)
+    cases = tuple(Case(f"c{i}", said, (), expect, Location("s.yaml", i + 1)) for i in range(len(answers)))
+    plan = runner.Plan(cases, Runs(1, 1), concurrency=1, timeout_s=1.0, retries=0, seed=1, session_prefix="t")
+    agent, journal = Scripted(answers), journal or Records()
+    ran = asyncio.run(run(plan, room(agent, journal, trouble=trouble)))  # type: ignore[arg-type]
+    return journal.attempts(), ran.gone, agent
 
 
 OK = Answer("ok")
@@ -101,8 +90,7 @@ def test_a_long_answer_is_judged_whole_and_kept_in_part_with_a_word_on_what_is_m
     long = "x" * 1_000_000 + "needle"
     (attempt,), _, _ = ask([Answer(long)], value="needle", journal=journal)
     assert attempt.outcome is Outcome.PASS, "the end of the answer was looked at"
-    assert attempt.answer is not None
-    kept = attempt.answer.text
+    kept = attempt.answers[-1].text
     assert len(kept) <= KEPT
     assert kept.startswith("x" * 60_000)
     assert "more characters" in kept[-60:]
@@ -115,16 +103,15 @@ def test_a_long_answer_is_judged_whole_and_kept_in_part_with_a_word_on_what_is_m
 def test_an_answer_within_the_limit_is_kept_to_the_character(length: int) -> None:
     text = "ok" + "x" * (length - 2)
     (attempt,), _, _ = ask([Answer(text)])
-    assert attempt.answer is not None
-    assert attempt.answer.text == text
+    assert attempt.answers[-1].text == text
 
 
-def called(*calls: ToolCall) -> tuple[ToolCall, ...]:
-    (attempt,), _, _ = ask([Answer("ok", tool_calls=calls)])
+def called(*made: ToolCall) -> tuple[ToolCall, ...]:
+    (attempt,), _, _ = ask([Answer("ok", tool_calls=made)])
     assert attempt.outcome is Outcome.PASS
-    assert attempt.answer is not None
-    assert attempt.answer.tool_calls is not None
-    return attempt.answer.tool_calls
+    calls = attempt.answers[-1].tool_calls
+    assert calls is not None
+    return calls
 
 
 def test_a_huge_argument_of_a_tool_call_is_cut_and_the_call_stays_known() -> None:

@@ -20,7 +20,7 @@ RATE = Criterion("pass_rate", at_least=0.85)
 
 def case(name: str, *outcomes: Outcome, tags: tuple[str, ...] = (), latency_s: float = 0.1) -> CaseResult:
     attempts = tuple(
-        Attempt(name, i, i, o, None if o is E else latency_s, None if o is E else Answer("x"))
+        Attempt(name, i, i, o, None if o is E else latency_s, () if o is E else (Answer("x"),))
         for i, o in enumerate(outcomes, 1)
     )
     return CaseResult(name, "s", tags, len(outcomes), len(outcomes), P, attempts)
@@ -74,7 +74,7 @@ def test_a_pass_rate_is_judged_by_its_interval(passed: int, failed: int, errors:
 def test_an_inconclusive_rate_says_what_would_settle_it() -> None:
     (result,) = judge(run(many(90, 10)), RATE).results
     assert "attempts would show it" in result.hint
-    assert "0.836" in result.reason
+    assert "0.825" in result.reason
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 10))

@@ -25,7 +25,7 @@ GOOD_CODE = StageResult("code", P, Counts(3, 3, unit="files"))
 
 def case(name: str, *outcomes: Outcome) -> CaseResult:
     attempts = tuple(
-        Attempt(name, i, i, o, None if o is E else 0.1, None if o is E else Answer("x"))
+        Attempt(name, i, i, o, None if o is E else 0.1, () if o is E else (Answer("x"),))
         for i, o in enumerate(outcomes, 1)
     )
     return CaseResult(name, "s", (), len(outcomes), len(outcomes), P, attempts)

@@ -8,7 +8,7 @@ import pytest
 from agentops.errors import ConfigError, UsageError
 from agentops.gate import policy
 from agentops.model import settings as s
-from agentops.model.case import Case, Suite
+from agentops.model.case import Case, Suite, Turn
 from agentops.model.finding import Location, Severity
 from agentops.model.verdict import Allowance, Criterion, Where
 
@@ -18,7 +18,7 @@ def settings(*gate: Criterion, **sections: object) -> s.Settings:
 
 
 def suite(cases: int, tag: str = "typical") -> Suite:
-    made = tuple(Case(f"c{i}", "x", (tag,), (), Location("s.yaml", i)) for i in range(cases))
+    made = tuple(Case(f"c{i}", (Turn("x"),), (tag,), (), Location("s.yaml", i)) for i in range(cases))
     return Suite("s", "s.yaml", "0", made)
 
 
@@ -69,7 +69,7 @@ def test_demands_that_cannot_be_meant(criterion: Criterion) -> None:
 @pytest.mark.parametrize(
     ("criterion", "cases", "runs", "said"),
     [
-        (Criterion("pass_rate", at_least=0.85), 6, 3, "it takes 19"),
+        (Criterion("pass_rate", at_least=0.85), 6, 3, "it takes 24"),
         (Criterion("pass_rate", at_least=0.97), 20, 3, "set evals.runs to at least 5"),
         (Criterion("latency_p99_s", at_most=1), 80, 3, "it takes 299"),
         (Criterion("consistency_pass_all_k", at_least=0.9, k=3), 20, 3, "it takes 29"),
@@ -79,13 +79,13 @@ def test_demands_that_cannot_be_meant(criterion: Criterion) -> None:
 )
 def test_a_gate_that_could_never_pass_is_refused(criterion: Criterion, cases: int, runs: int, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        policy.refuse_unreachable(policy.policy("ci", (criterion,), Allowance()), [suite(cases)], runs)
+        policy.refuse_unreachable(policy.policy("ci", (criterion,), Allowance()), [suite(cases)], s.Runs(runs, runs))
     assert said in caught.value.message + caught.value.hint
 
 
 def test_a_gate_that_can_pass_is_let_through() -> None:
     reachable = policy.policy("ci", (Criterion("pass_rate", at_least=0.85),), Allowance())
-    policy.refuse_unreachable(reachable, [suite(7)], 3)
+    policy.refuse_unreachable(reachable, [suite(7)], s.Runs(3, 3))
 
 
 def test_an_unknown_environment_is_refused_with_the_nearest() -> None:

@@ -13,7 +13,7 @@ from agentops.model.run import Counts, RunResult, Scope, StageError, StageResult
 
 def a_run() -> RunResult:
     attempt = Attempt(
-        "c1", 1, 1, Outcome.PASS, 0.25, Answer("hi", (ToolCall("t", {"a": [1, None]}),), Usage(3, 4), "m"),
+        "c1", 1, 1, Outcome.PASS, 0.25, (Answer("hi", (ToolCall("t", {"a": [1, None]}),), Usage(3, 4), "m"),),
         retries=("reset",), scores=(Score("contains", Outcome.PASS, "holds", 1.0),),
     )  # fmt: skip
     case = CaseResult("c1", "s", ("safety",), 1, 1, Outcome.PASS, (attempt,), "hello", Location("s.yaml", 3))
@@ -69,3 +69,14 @@ def test_the_worst_of_nothing_is_an_error() -> None:
     assert worst([Outcome.PASS, Outcome.SKIPPED]) is Outcome.PASS
     assert worst([Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.ERROR, Outcome.FAIL]) is Outcome.FAIL
     assert worst([Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.ERROR]) is Outcome.ERROR
+
+
+def test_what_there_is_much_of_leaves_out_its_defaults() -> None:
+    bare = Attempt("c", 1, 1, Outcome.PASS)
+    assert encode(bare) == {"case_id": "c", "run": 1, "seq": 1, "outcome": "pass"}
+    told = Attempt("c", 1, 1, Outcome.FAIL, 0.5, (Answer("x", tool_calls=()),), position=3, cost_usd=0.0)
+    data = encode(told)
+    assert data["answers"] == [{"text": "x", "tool_calls": []}], "no calls are not unknown calls"
+    assert data["cost_usd"] == 0.0, "nothing spent is not unknown"
+    for attempt in (bare, told):
+        assert decode(Attempt, json.loads(json.dumps(encode(attempt)))) == attempt

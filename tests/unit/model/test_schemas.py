@@ -47,7 +47,10 @@ def object_of(kind: Any, parts: dict[str, Any]) -> dict[str, Any]:
     hints = typing.get_type_hints(kind)
     names = [f.name for f in dataclasses.fields(kind)]
     properties = {name: schema_of(hints[name], parts) for name in names}
-    return {"type": "object", "additionalProperties": False, "required": names, "properties": properties}
+    # A sparse class leaves out what holds its default.
+    sparse = getattr(kind, "SPARSE", False)
+    needed = [f.name for f in dataclasses.fields(kind) if not sparse or f.default is dataclasses.MISSING]
+    return {"type": "object", "additionalProperties": False, "required": needed, "properties": properties}
 
 
 def document(name: str) -> dict[str, Any]:

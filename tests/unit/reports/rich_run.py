@@ -22,7 +22,7 @@ def attempt(case: str, run: int, outcome: Outcome, reason: str = "", *, text: st
     answer = Answer(
         text, tool_calls=(ToolCall("lookup_order", {"id": "A-17"}),), usage=Usage(120, 30), model="scripted"
     )
-    return Attempt(case, run, run, outcome, latency_s=0.25 * run, answer=answer, scores=scores)
+    return Attempt(case, run, run, outcome, latency_s=0.25 * run, answers=(answer,), scores=scores)
 
 
 def case(name: str, outcome: Outcome, attempts: list[Attempt], **more: object) -> CaseResult:

@@ -28,7 +28,7 @@ def run_saying(value: str) -> RunResult:
     place = Location(value, 1)
     bad = (Outcome.FAIL, Outcome.ERROR, Outcome.INCONCLUSIVE)
     attempts = tuple(
-        Attempt(value, i, i, outcome, 0.1, Answer(value, (ToolCall(value, {value: value}),), None, value), value,
+        Attempt(value, i, i, outcome, 0.1, (Answer(value, (ToolCall(value, {value: value}),), None, value),), value,
                 (value,), (Score(value, outcome, value),))
         for i, outcome in enumerate((Outcome.PASS, *bad), 1)
     )  # fmt: skip

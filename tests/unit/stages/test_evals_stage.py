@@ -13,11 +13,13 @@ import pytest
 
 from agentops.contracts import Bench
 from agentops.errors import ConfigError, MeasurementError, TargetError
-from agentops.evals import dataset
 from agentops.model import settings as s
+from agentops.model.case import Attempt
+from agentops.model.codec import decode
 from agentops.model.outcome import Outcome
 from agentops.model.run import StageError, StageResult, Subject
-from agentops.stages.evals import EvalsStage, _endpoint
+from agentops.stages import evals_plan
+from agentops.stages.evals import EvalsStage
 
 AGENT = """
 import http.client, json, os, sys
@@ -58,11 +60,30 @@ rules:
 
 
 class Records:
+    """A journal in memory."""
+
     def __init__(self) -> None:
         self.rows: list[tuple[str, Mapping[str, Any]]] = []
 
     def append(self, kind: str, data: Mapping[str, Any]) -> None:
         self.rows.append((kind, data))
+
+    def attempts(self) -> list[Attempt]:
+        """The attempts as they were written, whole."""
+        return [decode(Attempt, data) for kind, data in self.rows if kind == "attempt"]
+
+
+class Never:
+    """A rule that is never settled."""
+
+    def add(self, attempt: Attempt) -> None:
+        pass
+
+    def settled(self) -> bool:
+        return False
+
+    def told(self) -> str:
+        return ""
 
 
 @pytest.fixture
@@ -78,9 +99,11 @@ def stage(root: Path, *cases: dict[str, Any], evals: dict[str, Any] | None = Non
     made = [{"id": f"c{i}", "expect": [{"contains": "hello"}], **case} for i, case in enumerate(cases)]
     (root / "cases.json").write_text(json.dumps(made))
     options = {"command": (sys.executable, "agent.py"), "model": s.Model("script", "model.yaml"), **agent}
-    suites = dataset.load(["cases.json"], root=root)
-    settings = s.Evals(("cases.json",), **{"runs": 2, "retries": 0, **(evals or {})})
-    return EvalsStage(settings, s.Agent("toy", **options), root=root, suites=suites)
+    asked_of = s.Evals(("cases.json",), **{"runs": s.Runs(2, 2), "retries": 0, **(evals or {})})
+    settings = s.Settings(root, s.Agent("toy", **options), evals=asked_of)
+    found = evals_plan.read(settings, asked_of, None)
+    asked = evals_plan.asked(settings, asked_of, found, runs=asked_of.runs, rule=Never)
+    return EvalsStage(asked_of, settings.agent, asked)
 
 
 def test_a_scripted_model_behind_a_local_process(tmp_path: Path, bench: Bench) -> None:
@@ -94,9 +117,9 @@ def test_a_scripted_model_behind_a_local_process(tmp_path: Path, bench: Bench) -
         "the agent ran as a local process, not as the image that would be shipped",
         "no earlier evidence was looked up: the verdict rests on this run alone",
     )
-    (answer,) = {a.answer.text for c in result.cases for a in c.attempts if a.answer}
-    assert answer == "hello to you"
-    assert {a.answer.model for c in result.cases for a in c.attempts if a.answer} == {"scripted:toy-model"}
+    attempts = bench.journal.attempts()  # type: ignore[attr-defined]
+    assert {a.answers[0].text for a in attempts} == {"hello to you"}
+    assert {a.model for c in result.cases for a in c.attempts} == {"scripted:toy-model"}
     assert [kind for kind, _ in bench.journal.rows] == ["evals", *["attempt"] * 4]  # type: ignore[attr-defined]
     assert (bench.out / "agent.log").is_file()
 
@@ -120,11 +143,10 @@ def test_a_scripted_judge_scores_the_answers(tmp_path: Path, bench: Bench) -> No
     assert made.plan() == "1 case x 2 runs = 2 calls of the agent"
     result = made.run(bench, {})
     assert result.outcome is Outcome.PASS, result.errors
-    scores = [score for a in result.cases[0].attempts for score in a.scores]
+    scores = [score for a in bench.journal.attempts() for score in a.scores]  # type: ignore[attr-defined]
     assert [score.outcome for score in scores] == [Outcome.PASS] * 4
     assert "scripted:toy-judge" in scores[1].reason
     assert any("scripted judge: toy-judge" in n for n in result.notices)
-    assert [kind for kind, _ in bench.journal.rows].count("judged") == 2  # type: ignore[attr-defined]
 
 
 def test_a_case_that_asks_a_judge_needs_one(tmp_path: Path) -> None:
@@ -172,21 +194,6 @@ def test_without_an_engine_the_agent_runs_as_a_process(tmp_path: Path, bench: Be
 def test_an_image_that_did_not_build_is_never_replaced_by_a_process(tmp_path: Path, bench: Bench) -> None:
     with pytest.raises(MeasurementError, match="there is no image to run"):
         stage(tmp_path, {"input": "hello"}).run(bench, {"build": built(unavailable=False)})
-
-
-@pytest.mark.parametrize(
-    ("url", "posted"),
-    [
-        ("http://h:1", "http://h:1/v1/chat/completions"),
-        ("http://h:1/", "http://h:1/v1/chat/completions"),
-        ("http://h:1/v1", "http://h:1/v1/chat/completions"),
-        ("http://h:1/v1/chat/completions", "http://h:1/v1/chat/completions"),
-        ("http://h:1/agents/7", "http://h:1/agents/7/v1/chat/completions"),
-        ("http://h:1/v10", "http://h:1/v10/v1/chat/completions"),
-    ],
-)
-def test_a_url_may_say_a_part_of_the_path(url: str, posted: str) -> None:
-    assert _endpoint(url, "/v1/chat/completions") == posted
 
 
 CANNED = """

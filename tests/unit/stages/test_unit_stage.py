@@ -27,7 +27,7 @@ FAKE = """
 import json, os, pathlib, shlex, sys, time
 pathlib.Path("seen.json").write_text(json.dumps([sys.argv[1:], dict(os.environ), sys.prefix, os.getcwd()]))
 report = pathlib.Path("report.xml")
-target = shlex.split(os.environ["PYTEST_ADDOPTS"])[0].partition("=")[2]
+target = shlex.split(os.environ["PYTEST_ADDOPTS"])[-1].partition("=")[2]
 if report.exists(): pathlib.Path(target).write_text(report.read_text())
 print("the last words")
 if "sleep" in sys.argv: time.sleep(60)

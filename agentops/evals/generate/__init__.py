@@ -1,0 +1,1 @@
+"""Variants of cases, and evalsets written down."""

@@ -1,0 +1,1 @@
+"""Sessions from production as proposed cases."""
