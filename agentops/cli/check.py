@@ -62,7 +62,8 @@ def command(
         for name, line in plan.lines.items():
             click.echo(f"{name:<13} {line}")
         for criterion in rules.criteria:
-            click.echo(f"gate          {criterion.name}  ({criterion.origin})")
+            takes = policy.told(criterion, plan.asked.suites, plan.asked.runs) if plan.asked else ""
+            click.echo(f"gate          {criterion.name}  ({criterion.origin})" + (f": {takes}" if takes else ""))
         return 0
     return carry_out(
         plan, out_base=out_base, junit_path=junit_path, sarif_path=sarif_path, quiet=quiet, push=push,

@@ -14,7 +14,7 @@ from agentops.gate import gauges
 from agentops.gate.gauges.base import Design, Member
 from agentops.gate.gauges.bounds import QUANTILES, Consistency, Latency
 from agentops.gate.gauges.rates import SuiteRate
-from agentops.model.case import Suite
+from agentops.model.case import Case, Suite
 from agentops.model.codec import encode
 from agentops.model.finding import Severity
 from agentops.model.settings import Runs, Settings
@@ -107,7 +107,7 @@ def _on_behaviour(c: Criterion) -> bool:
 
 
 def _refuse_unreachable(c: Criterion, suites: Sequence[Suite], runs: Runs) -> None:
-    cases = [case for suite in suites for case in suite.cases if not c.where.tag or c.where.tag in case.tags]
+    cases = _cases_of(c, suites)
     if not cases and c.metric != "suite_cases":
         tags = sorted({t for suite in suites for case in suite.cases for t in case.tags})
         raise ConfigError(
@@ -140,18 +140,30 @@ def _refuse_unreachable(c: Criterion, suites: Sequence[Suite], runs: Runs) -> No
 
 def attempts_needed(c: Criterion, cases: int, runs: Runs) -> tuple[int, int]:
     """How many attempts (blocks of k runs for consistency) the budget holds, and how many, none of them failed, a
-    criterion takes at the least. (1, 0) for one that takes no more than there is."""
+    criterion takes at the least. (1, 0) for one of which that cannot be said."""
     gauge = gauges.make(
         replace(c, where=Where()), Design(tuple(Member(str(i)) for i in range(cases)), runs.least, runs.most)
     )
     if isinstance(gauge, SuiteRate):
-        never = planning.min_calls_to_pass(gauge.plan) is None
-        return gauge.plan.calls, cases * (planning.rounds_to_pass(gauge.plan) or 0) if never else 0
+        least = planning.min_calls_to_pass(gauge.plan)
+        return gauge.plan.calls, least if least is not None else cases * (planning.rounds_to_pass(gauge.plan) or 0)
     if isinstance(gauge, Consistency):
         return cases * (runs.most // (c.k or 1)), trials_needed(c.at_least or 0.0, gauge.level)
     if isinstance(gauge, Latency):
         return cases * runs.most, latency.samples_needed(QUANTILES[c.metric], gauge.level)
     return 1, 0
+
+
+def told(c: Criterion, suites: Sequence[Suite], runs: Runs) -> str:
+    """What a criterion takes before it can hold, "" where nothing can be said."""
+    count = len(_cases_of(c, suites))
+    needed = attempts_needed(c, count, runs)[1] if _on_behaviour(c) and count else 0
+    what = f"blocks of {c.k} runs" if c.k else "attempts"
+    return f"takes {needed} {what} without a failure" if needed else ""
+
+
+def _cases_of(c: Criterion, suites: Sequence[Suite]) -> list[Case]:
+    return [case for suite in suites for case in suite.cases if not c.where.tag or c.where.tag in case.tags]
 
 
 def checked(c: Criterion) -> Criterion:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
@@ -29,6 +30,9 @@ from agentops.stages.evals_judges import Judges
 from agentops.stages.evals_model import PlayedModel, load_script
 from agentops.stages.evals_plan import Asked
 from agentops.stages.site import Target
+
+# What a suite should hold something of.
+_COMPOSITION = ("typical", "edge", "malicious")
 
 _NOT_CONTAINED = {
     "process": ("the agent ran as a local process, not as the image that would be shipped",),
@@ -239,6 +243,9 @@ def _told(asked: Asked, evals: Evals) -> str:
     turns = sum(len(case.turns) for suite in asked.suites for case in suite.cases)
     least, most = asked.runs.least, asked.runs.most
     cases = "1 case" if count == 1 else f"{count} cases"
+    tags = Counter(tag for suite in asked.suites for case in suite.cases for tag in case.tags)
+    kinds = [f"{tags[tag]} {tag}" for tag in _COMPOSITION if tags[tag]]
+    cases += f" ({', '.join(kinds)})" if kinds else ""
     if least == most:
         told = f"{cases} x {most} runs = {turns * most} calls of the agent"
     else:

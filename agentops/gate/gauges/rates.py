@@ -13,6 +13,7 @@ from agentops.stats import planning, population
 from agentops.stats.cases import CaseCount, Ruling
 from agentops.stats.eprocess import Continued
 from agentops.stats.plan import GatePlan
+from agentops.stats.wilson import chance_at_least
 
 # Times the calls that were made: beyond that nobody is helped by the number.
 _TOO_MANY = 50
@@ -64,10 +65,12 @@ class SuiteRate(Gauge):
         )
         if decision.calls < self.calls:
             shown += f" after {decision.calls} attempts" if decision.calls else ""
+        why = _why_open(decision.reason, self.design)
+        odds = f"the rate is that high with a chance of {chance_at_least(bound, self.passed, self.failed):.0%}"
         reasons = {
             Outcome.PASS: f"{shown}, all at or above {bound:g}",
             Outcome.FAIL: f"{shown}, all below {bound:g}",
-            Outcome.INCONCLUSIVE: f"{shown} hold {bound:g} between them{_why_open(decision.reason, self.design)}",
+            Outcome.INCONCLUSIVE: f"{shown} hold {bound:g} between them{why}; {odds}",
         }
         hint = self._hint(rate) if outcome is Outcome.INCONCLUSIVE else ""
         return self.say(outcome, reasons[outcome], observed=rate, low=decision.low, high=decision.high, hint=hint)
