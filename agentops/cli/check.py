@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,7 +14,7 @@ from agentops.cli import options
 @options.config
 @options.environment
 @click.option("--only", multiple=True, metavar="STAGE", help="Measure only this stage (may be repeated).")
-@click.option("--runs", type=int, default=None, help="Runs of each case.")
+@options.runs
 @click.option("--concurrency", type=int, default=None, help="Calls of the agent at once.")
 @click.option("--advisories", type=click.Path(path_type=Path), default=None, help="An OSV database to audit against.")
 @click.option("--push", metavar="REGISTRY", default=None, help="Push the image after a PASS and record its digest.")
@@ -27,7 +28,7 @@ def command(
     config_path: Path | None,
     environment: str | None,
     only: tuple[str, ...],
-    runs: int | None,
+    runs: Any,
     concurrency: int | None,
     advisories: Path | None,
     push: str | None,

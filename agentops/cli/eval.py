@@ -49,7 +49,8 @@ def _choosing(function: F) -> F:
     help="The pass rate that must be shown, in place of the configured gate.",
 )  # fmt: skip
 @click.option("--url", default=None, help="Evaluate an agent that is running there already.")
-@click.option("--runs", type=int, default=None, help="Runs of each case.")
+@click.option("--protocol", default=None, help="What that agent speaks.  [default: openai-chat]")
+@options.runs
 @click.option("--concurrency", type=int, default=None, help="Calls of the agent at once.")
 @click.option("--timeout", "timeout_s", type=float, default=None, help="Seconds for one call.")
 @options.resume
@@ -66,7 +67,8 @@ def command(
     since: str | None,
     threshold: float | None,
     url: str | None,
-    runs: int | None,
+    protocol: str | None,
+    runs: Any,
     concurrency: int | None,
     timeout_s: float | None,
     resume: str | None,
@@ -85,7 +87,9 @@ def command(
 
     if form != "text" and not list_only:
         raise UsageError("--format belongs to --list", hint="a run writes its documents below --out")
-    flags = options.given(evals__runs=runs, evals__concurrency=concurrency, evals__timeout_s=timeout_s)
+    flags = options.given(
+        agent__protocol=protocol, evals__runs=runs, evals__concurrency=concurrency, evals__timeout_s=timeout_s
+    )
     nowhere = list_only and config_path is None and not Path(options.CONFIGURATION).is_file()
     where = url or (_NOWHERE if nowhere else None)
     settings = settings_for(config_path, "evals", "suites", suites, option="--test-cases", url=where, flags=flags)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,6 +48,30 @@ def output(function: F) -> F:
     ):  # fmt: skip
         function = option(function)
     return function
+
+
+class Runs(click.ParamType):
+    """A number of runs, or a range such as 1-5."""
+
+    name = "N|MIN-MAX"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """An int, or a mapping with min and max as the configuration has it."""
+        if not isinstance(value, str):
+            return value
+        found = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", value.strip())
+        if found is None:
+            self.fail(f"{value!r} is neither a number nor a range such as 1-5", param, ctx)
+        least, most = found.groups()
+        return int(least) if most is None else {"min": int(least), "max": int(most)}
+
+
+def runs(function: F) -> F:
+    """--runs."""
+    return click.option(
+        "--runs", type=Runs(), default=None,
+        help="Runs of each case: exactly N, or MIN-MAX, as many as it takes to settle the gate.",
+    )(function)  # fmt: skip
 
 
 def resume(function: F) -> F:

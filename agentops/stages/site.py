@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from agentops.agents.command import Runner
 from agentops.drivers import http
+from agentops.drivers.spec import ContainerSpec
+from agentops.model.settings import Agent
 
 if TYPE_CHECKING:
     from agentops.drivers.container import Network
@@ -18,10 +20,39 @@ HOST_NAME = "host.docker.internal"
 """What this machine is called in a container where its address is not known."""
 
 
-def direct(network: Network) -> bool:
-    """Whether this machine has the network's gateway as an address. With Docker Desktop the bridge lies in a virtual
-    machine, and it has not."""
-    return http.can_bind(network.gateway)
+class ContainerPlace:
+    """A network in which the agent's containers run, and what this machine is called there."""
+
+    kind = "container"
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        # With Docker Desktop the bridge lies in a virtual machine, and its gateway is no address of this one.
+        self._direct = http.can_bind(network.gateway)
+
+    @property
+    def model_host(self) -> str:
+        """See Site."""
+        return self.network.gateway if self._direct else LOOPBACK
+
+    def model_address(self, port: int) -> str:
+        """See Site."""
+        return f"{self.network.gateway if self._direct else HOST_NAME}:{port}"
+
+    def spec(self, agent: Agent, image_id: str, *, run_id: str, secrets: Mapping[str, str]) -> ContainerSpec:
+        """A container of the agent's in this network."""
+        return ContainerSpec(
+            image=image_id,
+            run_id=run_id,
+            memory_bytes=agent.limits.memory_bytes,
+            cpus=agent.limits.cpus,
+            pids=agent.limits.pids,
+            env=agent.env,
+            secrets=secrets,
+            writable=agent.writable,
+            network=self.network.id,
+            extra_hosts={} if self._direct else {HOST_NAME: "host-gateway"},
+        )
 
 
 class Target:

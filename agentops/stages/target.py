@@ -6,6 +6,7 @@ import contextlib
 import os
 import urllib.parse
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,9 @@ from agentops import text
 from agentops.contracts import Bench
 from agentops.drivers import http, process
 from agentops.drivers.instance import Container, exit_words
-from agentops.drivers.spec import ContainerSpec
 from agentops.errors import ConfigError, MeasurementError, TargetError, Unavailable
 from agentops.model.settings import Agent
-from agentops.stages.site import HOST_NAME, LOOPBACK, Site, Target, direct, free_name
+from agentops.stages.site import LOOPBACK, ContainerPlace, Site, Target, free_name
 from agentops.stages.turns import TurnsAsProcesses, TurnsInContainers
 
 if TYPE_CHECKING:
@@ -55,9 +55,7 @@ def prepare(agent: Agent, image_id: str | None, bench: Bench) -> Iterator[Site]:
         raise MeasurementError("there is no image of the agent to start", hint="mend the build, or give agent.command")
 
 
-class _InContainer:
-    kind = "container"
-
+class _InContainer(ContainerPlace):
     def __init__(
         self,
         agent: Agent,
@@ -68,20 +66,12 @@ class _InContainer:
         network: Network,
         secrets: Mapping[str, str],
     ) -> None:
+        super().__init__(network)
         self._agent = agent
         self._image_id = image_id
         self._bench = bench
         self._engine = engine
-        self._network = network
         self._secrets = secrets
-        self._direct = direct(network)
-
-    @property
-    def model_host(self) -> str:
-        return self._network.gateway if self._direct else LOOPBACK
-
-    def model_address(self, port: int) -> str:
-        return f"{self._network.gateway if self._direct else HOST_NAME}:{port}"
 
     @contextlib.contextmanager
     def start(self, env: Mapping[str, str]) -> Iterator[Target]:
@@ -122,22 +112,8 @@ class _InContainer:
                 container.remove()
 
     def _create(self, env: Mapping[str, str]) -> Container:
-        limits = self._agent.limits
-        return self._engine.create(
-            ContainerSpec(
-                image=self._image_id,
-                run_id=self._bench.run_id,
-                memory_bytes=limits.memory_bytes,
-                cpus=limits.cpus,
-                pids=limits.pids,
-                env={**self._agent.env, **env},
-                secrets=self._secrets,
-                writable=self._agent.writable,
-                network=self._network.id,
-                publish=self._agent.port,
-                extra_hosts={} if self._direct else {HOST_NAME: "host-gateway"},
-            )
-        )
+        spec = self.spec(self._agent, self._image_id, run_id=self._bench.run_id, secrets=self._secrets)
+        return self._engine.create(replace(spec, env={**spec.env, **env}, publish=self._agent.port))
 
 
 class _AsProcess:

@@ -17,7 +17,7 @@ from agentops.drivers.process import Finished
 from agentops.drivers.spec import ContainerSpec
 from agentops.errors import ConfigError
 from agentops.model.settings import Agent
-from agentops.stages.site import HOST_NAME, LOOPBACK, Target, direct, free_name
+from agentops.stages.site import LOOPBACK, ContainerPlace, Target, free_name
 
 if TYPE_CHECKING:
     from agentops.drivers.container import Engine, Network
@@ -49,18 +49,17 @@ class TurnsAsProcesses:
         yield Target("", containerised=False, log="", trouble=lambda: None, runner=runner)
 
 
-class TurnsInContainers:
+class TurnsInContainers(ContainerPlace):
     """Each turn is a container of the image. See site.Site.
 
     Raises ConfigError where the command does not say where the text goes: nothing is written to a container's standard
     input.
     """
 
-    kind = "container"
-
     def __init__(
         self, agent: Agent, image_id: str, bench: Bench, *, engine: Engine, network: Network, secrets: Mapping[str, str]
     ) -> None:
+        super().__init__(network)
         if not any(_INPUT in word for word in agent.command):
             raise ConfigError(
                 "agent.command: in a container the text goes where {input} stands, and it stands nowhere",
@@ -68,29 +67,7 @@ class TurnsInContainers:
             )
         self._bench = bench
         self._engine = engine
-        self._network = network
-        self._direct = direct(network)
-        self._spec = ContainerSpec(
-            image=image_id,
-            run_id=bench.run_id,
-            memory_bytes=agent.limits.memory_bytes,
-            cpus=agent.limits.cpus,
-            pids=agent.limits.pids,
-            env=agent.env,
-            secrets=secrets,
-            writable=agent.writable,
-            network=network.id,
-            extra_hosts={} if self._direct else {HOST_NAME: "host-gateway"},
-        )
-
-    @property
-    def model_host(self) -> str:
-        """See site.Site."""
-        return self._network.gateway if self._direct else LOOPBACK
-
-    def model_address(self, port: int) -> str:
-        """See site.Site."""
-        return f"{self._network.gateway if self._direct else HOST_NAME}:{port}"
+        self._spec = self.spec(agent, image_id, run_id=bench.run_id, secrets=secrets)
 
     @contextlib.contextmanager
     def start(self, env: Mapping[str, str]) -> Iterator[Target]:
