@@ -11,6 +11,7 @@ from typing import Any, Protocol, Self
 
 from agentops.model.case import Answer, Assertion, Attempt, Score, Turn
 from agentops.model.events import Emit
+from agentops.model.records import Unfinished
 from agentops.model.run import RunResult, StageResult
 from agentops.model.seen import Seen
 from agentops.model.verdict import Verdict
@@ -28,8 +29,8 @@ class Bench:
     """What every stage is given.
 
     `out` is the run's folder, for logs. `cancel` is set when the user stops the run: whoever waits or loops looks at
-    it and raises Interrupted. `run_id` labels whatever is started, so that it can be swept. `resumed` are the
-    attempts that the run made before it was stopped, where it goes on now.
+    it and raises Interrupted. `run_id` labels whatever is started, so that it can be swept. `resumed` is
+    what the run did before it was stopped, where it goes on now.
     """
 
     run_id: str
@@ -38,7 +39,7 @@ class Bench:
     emit: Emit
     cancel: threading.Event
     journal: Journal
-    resumed: tuple[Attempt, ...] = ()
+    resumed: Unfinished | None = None
 
 
 class Stage(Protocol):

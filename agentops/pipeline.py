@@ -27,10 +27,10 @@ from agentops.gate.gauges.base import Design, Member
 from agentops.gate.judge import Baselines
 from agentops.gate.stop import Settled
 from agentops.model import records
-from agentops.model.case import Attempt
 from agentops.model.codec import DecodeError, encode
 from agentops.model.events import Emit, StageFinished, StageStarted
 from agentops.model.outcome import Outcome
+from agentops.model.records import Unfinished
 from agentops.model.run import RunResult, Scope, StageError, StageResult, Subject
 from agentops.model.settings import Evals, Runs, Settings
 from agentops.model.verdict import Policy
@@ -208,10 +208,10 @@ def measure(plan: Plan, *, out: Path, run_id: str, emit: Emit, cancel: threading
         log.close()
 
 
-def _resumed(plan: Plan, path: Path) -> tuple[Attempt, ...]:
-    """The attempts of the run whose journal lies there."""
+def _resumed(plan: Plan, path: Path) -> Unfinished | None:
+    """The run whose journal lies there, where it can go on."""
     if not path.is_file():
-        return ()
+        return None
     try:
         before = records.unfinished(journal.read(path))
     except (DecodeError, KeyError, ValueError) as error:
@@ -223,7 +223,7 @@ def _resumed(plan: Plan, path: Path) -> tuple[Attempt, ...]:
             f"{path.parent} was a run of other inputs: the configuration, the suites or a script changed since",
             hint="start a new run",
         )
-    return before.attempts
+    return before
 
 
 def _sweep(plan: Plan, run_id: str | None) -> None:

@@ -17,6 +17,8 @@ _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\u
 _BIDI = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
 # Azure and TeamCity obey such words anywhere in a line, GitHub's older syntax too.
 _CI_COMMAND = re.compile(r"##(?=\w*\[)")
+# GitLab and Azure attach whatever path stands behind this mark.
+_ATTACHMENT = re.compile(r"\[\[(?=\s*ATTACHMENT)", re.IGNORECASE)
 _COMMAND_LINE = re.compile(r"^(\s*)::", re.MULTILINE)
 # Where GitHub begins to see a link without any markup.
 _ADDRESS = re.compile(r"(?i)(?<=www)\.|:(?=//)|(?<=mailto):|(?<=xmpp):")
@@ -54,12 +56,12 @@ def said(text: str, limit: int = 400) -> str:
 
     GitHub obeys lines that begin with `::`, so whoever prints it puts something before it.
     """
-    return _CI_COMMAND.sub("# #", one_line(text, limit))
+    return _ATTACHMENT.sub("[ [", _CI_COMMAND.sub("# #", one_line(text, limit)))
 
 
 def inert(text: str) -> str:
     """Text of several lines that no CI system takes for commands when a log or a report is printed as it is."""
-    return _COMMAND_LINE.sub(r"\1: :", _CI_COMMAND.sub("# #", text))
+    return _ATTACHMENT.sub("[ [", _COMMAND_LINE.sub(r"\1: :", _CI_COMMAND.sub("# #", text)))
 
 
 def tail(text: str, lines: int = 20, limit: int = 4000) -> str:

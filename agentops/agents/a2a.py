@@ -14,9 +14,10 @@ from dataclasses import replace
 
 from agentops.agents import recognise
 from agentops.agents.access import Access
-from agentops.agents.address import endpoint, origin
+from agentops.agents.address import endpoint, is_within, origin
 from agentops.agents.base import Folding, HttpAdapter, timed
 from agentops.agents.connection import Reply
+from agentops.errors import TargetError
 from agentops.model.case import Answer, Turn
 from agentops.wire import a2a, a2a_card
 from agentops.wire.a2a_card import Card, Interface
@@ -24,6 +25,7 @@ from agentops.wire.shape import ShapeError
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 1.0
+_MEND_CARD = "correct the card's url, or set agent.path"
 
 
 class A2AAgent(HttpAdapter):
@@ -50,7 +52,7 @@ class A2AAgent(HttpAdapter):
                 said.append("the agent card declares no streaming: answers come whole")
             if card.required_extensions:
                 said.append(f"the agent card requires extensions unknown here: {', '.join(card.required_extensions)}")
-            return tuple(said)
+            return tuple(map(self.safe, said))
 
     def dialogue(self, session: str, *, user: str = "") -> _Context:
         """A context of the agent, which names it itself; the protocol knows no users."""
@@ -65,10 +67,16 @@ class A2AAgent(HttpAdapter):
             return self._card
 
     def where(self, way: Interface) -> str:
-        """The URL of an interface, on the host under test."""
+        """The URL of an interface, on the host under test. Raises TargetError where the card's would lead elsewhere."""
         if self._path is not None:
             return endpoint(self.base_url, self._path).rstrip("/") or self.base_url
-        return (origin(self.base_url) + way.path) if way.path else origin(self.base_url) + "/"
+        try:
+            url = origin(self.base_url) + (way.path or "/")
+        except ShapeError as error:
+            raise TargetError(str(error), hint=_MEND_CARD) from None
+        if not is_within(url, self.base_url):
+            raise TargetError("the url of the agent card leads away from the agent under test", hint=_MEND_CARD)
+        return url
 
     def streams(self, card: Card) -> bool:
         """Whether answers are asked for as events."""

@@ -31,7 +31,7 @@ class HttpAdapter:
 
     def __init__(self, base_url: str, access: Access) -> None:
         self.base_url = base_url
-        self.connection = Connection(access)
+        self.connection = Connection(access, base_url)
 
     async def __aenter__(self) -> Self:
         await self.connection.open()
@@ -58,19 +58,20 @@ class HttpAdapter:
             ) from None
         except ShapeError as error:
             raise TargetError(
-                f"the answer is no {self.answers}: {self._safe(str(error))}",
+                f"the answer is no {self.answers}: {self.safe(str(error))}",
                 hint="check agent.protocol, agent.port and agent.path; docs/protocols.md says what is read",
             ) from None
         except TargetError as error:
             raise TargetError(
-                self._safe(error.message),
-                hint=self._safe(error.hint),
+                self.safe(error.message),
+                hint=self.safe(error.hint),
                 retryable=error.retryable,
+                throttled=error.throttled,
                 retry_after_s=error.retry_after_s,
             ) from None
         except ValueError as error:
             # A broken header or chunk, or an id from an answer that no URL can hold.
-            words = self._safe(str(error) or type(error).__name__)
+            words = self.safe(str(error) or type(error).__name__)
             raise TargetError(f"the answer is no HTTP that can be read: {words}") from None
 
     async def ask(self, url: str, body: Any, *, into: Fold | None = None, **more: Any) -> Reply:
@@ -94,7 +95,8 @@ class HttpAdapter:
             came = self.connection.quote(reply.content)
             raise ShapeError(f"{error}; what came: {came}" if came else str(error)) from None
 
-    def _safe(self, text: str) -> str:
+    def safe(self, text: str) -> str:
+        """A text for people: one line without secrets and control characters."""
         return one_line(self.connection.redacted(text), _SHOWN)
 
 

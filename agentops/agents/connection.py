@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any, Protocol
 
 import aiohttp
+from yarl import URL
 
 from agentops.agents.access import MAX_ANSWER_BYTES, Access
 from agentops.errors import TargetError
@@ -65,9 +66,12 @@ class Reply:
 
 
 class Connection:
-    """A pool of connections. `secrets` are taken out of whatever is quoted of an answer."""
+    """A pool of connections to the server of `base_url`, and to no other: whatever a card, an id or a template makes of
+    an address, no request and no token leaves for another host. `secrets` are taken out of whatever is quoted of an
+    answer."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, base_url: str) -> None:
+        self._base_url = base_url
         self._connections = access.connections
         named = {name.lower() for name in access.headers}
         bearer = {"Authorization": f"Bearer {access.token}"}
@@ -107,15 +111,17 @@ class Connection:
     ) -> Reply:
         """One request, `body` as JSON or `raw` as it is. Events of an event stream go `into` the fold.
 
-        Raises TargetError for trouble on the way and for answers beyond the cap; any status is an answer here.
+        Raises TargetError for trouble on the way, for answers beyond the cap and for an address of another server; any
+        status is an answer here.
         """
         if self._session is None:
             raise RuntimeError("used outside its context")
+        address = self._own(url)
         clock = SimpleNamespace(started=time.perf_counter())
         payload = {"data": raw} if raw is not None else {"json": body} if body is not None else {}
         try:
             async with self._session.request(
-                method, url, headers=headers, allow_redirects=False, trace_request_ctx=clock, **payload
+                method, address, headers=headers, allow_redirects=False, trace_request_ctx=clock, **payload
             ) as response:
                 return await self._read(response, clock, into)
         except aiohttp.ClientConnectorError as error:
@@ -153,6 +159,16 @@ class Connection:
             retry_after_s=reply.retry_after_s,
         )
 
+    def _own(self, url: str) -> URL:
+        """The address as it will be asked, read by the same parser: two of them may see two hosts in one text."""
+        address = URL(url)
+        if _server(address) != _server(URL(self._base_url)):
+            raise TargetError(
+                f"a request would leave the agent under test: {self.quote(url.encode('utf-8', 'replace'))}",
+                hint="agentops asks only the server of agent.url; check agent.path and what the agent's card says",
+            )
+        return address
+
     async def _read(self, response: aiohttp.ClientResponse, clock: SimpleNamespace, into: Fold | None) -> Reply:
         media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         streamed = into is not None and media_type == "text/event-stream" and 200 <= response.status < 300
@@ -172,6 +188,10 @@ class Connection:
             first=first,
             streamed=streamed,
         )
+
+
+def _server(address: URL) -> tuple[str | int | None, ...]:
+    return address.scheme, address.host, address.port, address.user, address.password
 
 
 async def _sent(

@@ -5,28 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agentops.agents import recognise
-from agentops.agents.access import Access
-from agentops.agents.base import Folding, HttpAdapter, timed
+from agentops.agents.base import Folding, timed
+from agentops.agents.openai import OpenAIAgent
 from agentops.model.case import Answer, Turn
 from agentops.wire import openai_chat
 
 
-class OpenAIChatAgent(HttpAdapter):
+class OpenAIChatAgent(OpenAIAgent):
     """Speaks OpenAI chat completions to `url`. See contracts.AgentAdapter."""
 
+    protocol = "openai-chat"
     answers = "chat completion"
-
-    def __init__(self, url: str, access: Access, *, model: str, stream: bool = False) -> None:
-        super().__init__(url, access)
-        self.url = url
-        self.model = model
-        self.stream = stream
-
-    async def preflight(self, *, timeout_s: float) -> tuple[str, ...]:
-        """Whether the address is there; see recognise.look."""
-        async with self.within(timeout_s):
-            return await recognise.look(self, self.url, protocol="openai-chat")
 
     def dialogue(self, session: str, *, user: str = "") -> _Chat:
         """A conversation whose history goes along with every turn."""

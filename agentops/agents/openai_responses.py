@@ -6,28 +6,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agentops.agents import recognise
-from agentops.agents.access import Access
-from agentops.agents.base import Folding, HttpAdapter, timed
+from agentops.agents.base import Folding, timed
+from agentops.agents.openai import OpenAIAgent
 from agentops.model.case import Answer, Turn
 from agentops.wire import openai_responses
 
 
-class OpenAIResponsesAgent(HttpAdapter):
+class OpenAIResponsesAgent(OpenAIAgent):
     """Speaks OpenAI responses to `url`. See contracts.AgentAdapter."""
 
+    protocol = "openai-responses"
     answers = "response object"
-
-    def __init__(self, url: str, access: Access, *, model: str, stream: bool = False) -> None:
-        super().__init__(url, access)
-        self.url = url
-        self.model = model
-        self.stream = stream
-
-    async def preflight(self, *, timeout_s: float) -> tuple[str, ...]:
-        """Whether the address is there; see recognise.look."""
-        async with self.within(timeout_s):
-            return await recognise.look(self, self.url, protocol="openai-responses")
 
     def dialogue(self, session: str, *, user: str = "") -> _Conversation:
         """A conversation that the server keeps, or that goes along with every turn."""

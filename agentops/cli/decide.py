@@ -48,7 +48,12 @@ def command(
     rules = policy.build(settings, environment or run.environment, measured=run.scope.stages)
     folder_of_runs = Path(settings.evals.baselines) if settings.evals else Path()
     baselines = baseline.load(rules.criteria, folder=folder_of_runs, root=settings.root)
-    verdict = decide(run, rules, baselines=baselines)
+    try:
+        verdict = decide(run, rules, baselines=baselines)
+    except (ValueError, ArithmeticError) as error:
+        raise UsageError(
+            f"{run_path}: its numbers contradict each other: {error}", hint="name a run.json as a check wrote it"
+        ) from None
     if rules.environment != run.environment:
         measured = f"measured in the environment {run.environment}, judged in {rules.environment}"
         run = replace(run, environment=rules.environment, notices=(*run.notices, measured))

@@ -35,6 +35,14 @@ def state(root: Path) -> GitState:
     return GitState(commit=commit.strip(), dirty=changes is None or bool(changes.strip()))
 
 
+def tracks(path: Path) -> bool:
+    """Whether the file is part of a repository's commits or its index. Without git or a repository it is not."""
+    try:
+        return _git(path.parent, "ls-files", "--error-unmatch", "--", path.name) is not None
+    except MeasurementError:
+        return False
+
+
 def _git(root: Path, *words: str) -> str | None:
     """What git prints, or None where it refuses."""
     done = process.run(

@@ -64,6 +64,7 @@ def run(
         child = _start(argv, cwd=cwd, env=env, stdout=out, stderr=err)
         try:
             _wait(child, argv, started + timeout_s, timeout_s, cancel, (out, err), limit_bytes)
+            _refuse_flood(argv, (out, err), limit_bytes)
         finally:
             stop(child)
         return Finished(
@@ -156,10 +157,14 @@ def _wait(
             raise Interrupted(f"{argv[0]} was stopped")
         if time.monotonic() > deadline:
             raise MeasurementError(f"{argv[0]} took longer than {timeout_s:g} s and was stopped")
-        if any(os.fstat(f.fileno()).st_size > limit_bytes for f in outputs):
-            raise MeasurementError(f"{argv[0]} printed more than {limit_bytes // 2**20} MiB and was stopped")
+        _refuse_flood(argv, outputs, limit_bytes)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(_POLL_S)
+
+
+def _refuse_flood(argv: Sequence[str], outputs: tuple[IO[bytes], ...], limit_bytes: int) -> None:
+    if any(os.fstat(f.fileno()).st_size > limit_bytes for f in outputs):
+        raise MeasurementError(f"{argv[0]} printed more than {limit_bytes // 2**20} MiB and was stopped")
 
 
 def _signal(child: subprocess.Popen[bytes], number: int) -> None:

@@ -15,25 +15,26 @@ from dataclasses import dataclass, field, replace
 
 from agentops.contracts import AgentAdapter, AskJudge, Journal, MetricKind, StopRule
 from agentops.errors import Interrupted, TargetError
-from agentops.evals import schedule, scoring
+from agentops.evals import hiding, schedule, scoring
 from agentops.evals.metrics import tools
 from agentops.evals.pace import Pace
 from agentops.evals.schedule import Slot
 from agentops.evals.spent import Spent
 from agentops.evals.steps import Steps
 from agentops.model.case import Answer, Attempt, Case, Score, ToolCall
-from agentops.model.codec import decode, encode
+from agentops.model.codec import encode
 from agentops.model.outcome import Outcome, worst
 from agentops.model.records import Keeper
 from agentops.model.seen import Context, Seen, total
 from agentops.model.settings import Budget, Price, Runs
-from agentops.text import cap, redact
+from agentops.text import cap
 
 # So many attempts in a row without any answer, and the target counts as gone.
 _GIVE_UP_AFTER = 10
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 30.0
 _KEPT_CHARS = 64 * 1024
+_LONG_CHARS = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ class _Work:
 
     def _take(self, attempt: Attempt) -> None:
         """Record an attempt as it ended."""
-        attempt = redacted(replace(attempt, seq=len(self.kept.attempts) + 1), self._room.secrets)
+        attempt = hiding.of_attempt(replace(attempt, seq=len(self.kept.attempts) + 1), self._room.secrets)
         self._room.journal.append("attempt", encode(attempt))
         self._room.remember(attempt)
         self.spent.take(attempt)
@@ -256,7 +257,7 @@ class _Work:
 
     async def _scores(self, case: Case, answers: tuple[Answer, ...], session: str) -> tuple[Score, ...]:
         seen = Seen(case.turns, answers, self._plan.context)
-        scores = list(scoring.score(case, seen, custom_metrics=self._plan.metrics))
+        scores = list(await self._scored(case, seen))
         for item in scoring.judged(case):
             so_far = replace(seen, turns=seen.turns[: item.turn + 1], answers=seen.answers[: item.turn + 1])
             said = await self._room.judges[item.assertion.kind](item.assertion, so_far)
@@ -264,6 +265,15 @@ class _Work:
         if case.after and self._room.steps is not None:
             scores += await self._room.steps.look(case.after, session=session)
         return tuple(scores)
+
+    async def _scored(self, case: Case, seen: Seen) -> tuple[Score, ...]:
+        """By the metrics. Long answers take time, which must not be counted as another call's."""
+
+        def score() -> tuple[Score, ...]:
+            return scoring.score(case, seen, custom_metrics=self._plan.metrics)
+
+        long = sum(len(answer.text) for answer in seen.answers) > _LONG_CHARS
+        return await asyncio.to_thread(score) if long else score()
 
 
 async def _afterwards(workers: Sequence[asyncio.Task[None]], watch: asyncio.Task[None]) -> None:
@@ -301,15 +311,6 @@ def _summed(attempt: Attempt, answers: tuple[Answer, ...]) -> Attempt:
 def _path(answers: tuple[Answer, ...]) -> str:
     calls = [answer.tool_calls for answer in answers]
     return "" if None in calls else tools.path([call for some in calls for call in some or ()])
-
-
-def redacted(attempt: Attempt, secrets: Sequence[str]) -> Attempt:
-    """The attempt without the values: an agent may say what it was given in confidence."""
-    if not secrets:
-        return attempt
-    # As JSON escapes them, so that no quote or backslash in a value hides it.
-    escaped = [json.dumps(value)[1:-1] for value in secrets]
-    return decode(Attempt, json.loads(redact(json.dumps(encode(attempt)), escaped)))
 
 
 def _unjudged(scores: Sequence[Score]) -> str:

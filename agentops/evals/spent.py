@@ -20,11 +20,11 @@ class Spent:
         self.calls = 0
         self.tokens = 0
         self.usd = 0.0
-        self._priced = 0
-        self._counted = 0
+        self._priced = self._counted = self._made = 0
 
     def take(self, attempt: Attempt) -> None:
         """Add what an attempt came to; its calls were counted when they were made."""
+        self._made += attempt.latency_s is not None
         if attempt.input_tokens is not None and attempt.output_tokens is not None:
             self.tokens += attempt.input_tokens + attempt.output_tokens
             self._counted += 1
@@ -46,12 +46,12 @@ class Spent:
         return ""
 
     def unknown(self) -> str:
-        """Which limit cannot be held because the agent does not tell what it spends."""
-        if self._budget.usd is not None and not self._priced:
+        """Which limit could not be held for sure because some answers do not tell what they cost."""
+        if self._budget.usd is not None and self._priced < max(self._made, 1):
             return "usd"
-        return "tokens" if self._budget.tokens is not None and not self._counted else ""
+        return "tokens" if self._budget.tokens is not None and self._counted < max(self._made, 1) else ""
 
-    @staticmethod
-    def _next(total: float, count: int, ahead: int) -> float:
-        """The total once those ahead are there too; before anything is known, nothing but what is over."""
-        return total * (1 + ahead / count) if count else total
+    def _next(self, total: float, told: int, ahead: int) -> float:
+        """The total once those ahead are there too, with the mean for every answer that did not tell; before any did,
+        nothing but what is over."""
+        return total * (max(self._made, told) + ahead) / told if told else total

@@ -24,6 +24,7 @@ from agentops.text import one_line, tail
 
 _HTTP_S = 30.0
 _BODY = 1024 * 1024
+_CHUNK = 64 * 1024
 
 
 class Steps:
@@ -84,11 +85,15 @@ class Steps:
                     method, url, headers=_fill(params.get("headers", {}), session), allow_redirects=False, **more
                 ) as response,
             ):
-                body = (await response.content.read(_BODY)).decode("utf-8", "replace")
+                body = bytearray()
+                async for chunk in response.content.iter_chunked(_CHUNK):
+                    body += chunk
+                    if len(body) > _BODY:
+                        raise TargetError(f"{method} {params['path']}: the body is larger than {_BODY // 2**20} MiB")
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise TargetError(f"{method} {params['path']}: {one_line(str(error) or type(error).__name__)}") from None
         said = f"{method} {params['path']} answered {response.status}, {wanted} expected"
-        return Score("http", _outcome(response.status == wanted), said), body
+        return Score("http", _outcome(response.status == wanted), said), body.decode("utf-8", "replace")
 
     async def _command(self, params: Mapping[str, Any], session: str) -> tuple[Score, str]:
         argv = [_fill(word, session) for word in params["run"]]

@@ -66,24 +66,25 @@ def rebuild(records: Iterable[Mapping[str, Any]]) -> RunResult:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A run that was stopped: the attempts that it made, as a run.json keeps them, and the identity of what its evals
-    measured, None where they had not begun."""
+    """A run that was stopped: the attempts that it made, as a run.json keeps them, the seed of their order and the
+    identity of what they measured, None where the evals had not begun."""
 
     attempts: tuple[Attempt, ...]
+    seed: int | None
     identity: Any
     finished: bool
 
 
 def unfinished(records: Iterable[Mapping[str, Any]]) -> Unfinished:
     """What a journal tells of a run that is to go on. Raises DecodeError where a record has another shape."""
-    kept, identity, finished = Keeper(), None, False
+    kept, begun, finished = Keeper(), dict[str, Any](), False
     for record in records:
         if record.get("kind") == "attempt":
             kept.keep(_attempt(record))
         elif record.get("kind") == "evals":
-            identity = record.get("identity")
+            begun = dict(record)
         finished = finished or record.get("kind") == "finished"
-    return Unfinished(tuple(kept.attempts), identity, finished)
+    return Unfinished(tuple(kept.attempts), begun.get("seed"), begun.get("identity"), finished)
 
 
 class Keeper:

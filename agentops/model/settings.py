@@ -197,10 +197,12 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where attempts are kept between runs of the same inputs, and for how many days they count."""
+    """Where attempts are kept between runs of the same inputs, and for how many days they count. `key_env` is the
+    variable with the secret that signs them, None where they are not signed."""
 
     folder: str = ".agentops/evidence"
     max_age_days: float = 7.0
+    key_env: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

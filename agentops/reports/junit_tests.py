@@ -7,7 +7,6 @@ what was let through or is out of scope is skipped, never passed. Every test's c
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -18,18 +17,16 @@ from agentops.model.outcome import Outcome
 from agentops.model.run import Check, RunResult, StageError, StageResult
 from agentops.model.verdict import CriterionResult, Verdict
 from agentops.reports import summary
-from agentops.text import cap, clean, inert, one_line
+from agentops.text import cap, clean, inert, one_line, said
 
 # Some readers refuse names above 512 characters; room stays for a number that makes the name unique.
 _NAME = 480
 _MESSAGE = 500
 _ANSWER = 4_000
-_TRANSCRIPTS = 10
+_TOLD_RUNS = 10
 _DETAIL = 8_000
 # GitLab reads 30 MB a file. Transcripts stop before that; results never do.
 _TRANSCRIPTS = 10_000_000
-# GitLab and Azure attach whatever path stands behind this mark.
-_ATTACHMENT = re.compile(r"\[\[(?=\s*ATTACHMENT)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,7 @@ def groups(run: RunResult, verdict: Verdict) -> tuple[Group, ...]:
 def _safe(text: str, limit: int) -> str:
     # Cut first: cleaning a text of megabytes is work for nothing.
     note = f" [... {len(text) - limit} more characters]" if len(text) > limit else ""
-    return _ATTACHMENT.sub("[ [", inert(clean(text[:limit]))) + note
+    return inert(clean(text[:limit])) + note
 
 
 def _name(text: str) -> str:
@@ -84,7 +81,7 @@ def _name(text: str) -> str:
 
 def _mark(tag: str, kind: str, message: str, text: str = "") -> Mark:
     return Mark(
-        tag, one_line(kind, 100) or "Unnamed", one_line(message, _MESSAGE) or summary.NO_REASON, _safe(text, _DETAIL)
+        tag, one_line(kind, 100) or "Unnamed", said(message, _MESSAGE) or summary.NO_REASON, _safe(text, _DETAIL)
     )
 
 
@@ -238,8 +235,9 @@ def _missed(attempt: Attempt) -> list[str]:
 def _transcript(case: CaseResult) -> str:
     """What was asked and what was answered in the runs whose answers are kept; megabytes are cut."""
     parts = [f"input:\n{_safe(case.input, _ANSWER)}"]
-    for attempt in [a for a in case.attempts if a.answers or a.error][:_TRANSCRIPTS]:
+    for attempt in [a for a in case.attempts if a.answers or a.error][:_TOLD_RUNS]:
         answer = "\n".join(_safe(a.text, _ANSWER) for a in attempt.answers) or "(no answer)"
+        answer = "  " + answer.replace("\n", "\n  ")  # no line of it reads like one of ours
         calls = [call for a in attempt.answers for call in a.tool_calls or ()]
         lines = [f"run {attempt.run}: {attempt.outcome.value}", answer]
         lines += [f"tools: {', '.join(one_line(c.name, 100) for c in calls[:20])}"] if calls else []

@@ -59,12 +59,13 @@ class EvalsStage:
             if script is not None:
                 load_script(self._root / script)
         Judges(self._evals, self._asked).check()
-        names = [*self._agent.secret_env, *([self._agent.auth_env] if self._agent.auth_env else [])]
+        signed = self._evals.evidence.key_env if self._evals.evidence else None
+        names = [*self._agent.secret_env, *(name for name in (self._agent.auth_env, signed) if name)]
         missing = [name for name in names if not os.environ.get(name)]
         if missing:
             raise ConfigError(
-                f"agent.secret_env: {', '.join(missing)} is missing from the environment, or empty",
-                hint="set it where agentops is started; its value is handed to the agent and never written down",
+                f"{', '.join(missing)} is missing from the environment, or empty",
+                hint="set it where agentops is started; values of secret_env and auth_env are never written down",
             )
         return _told(self._asked, self._evals)
 
@@ -86,14 +87,14 @@ class EvalsStage:
             raise MeasurementError(error.message, hint=error.hint) from None
         scripted = {"model": model.played, "judge": work.judges.scripted}
         return replace(
-            self._result(ran, values),
+            self._result(ran, values, seed=work.seed),
             containerised=running.containerised,
             logs=(running.log,) if running.log else (),
             notices=(*model.said(), *of_the_agent, *notices, *self._asked.notices),
             scripted=tuple(name for name, played in scripted.items() if played),
         )
 
-    def _result(self, ran: runner.Ran, values: Mapping[str, float]) -> StageResult:
+    def _result(self, ran: runner.Ran, values: Mapping[str, float], *, seed: int) -> StageResult:
         runs, evals, earlier = self._asked.runs, self._evals, sum(a.earlier for a in ran.attempts)
         complete = not ran.broke_off
         results = reduce.cases(self._asked.suites, ran.attempts, runs=runs, needed=evals.needed, complete=complete)
@@ -108,9 +109,7 @@ class EvalsStage:
             cases=results,
             errors=errors,
             values={**reduce.values(results), **values},
-            sampling=Sampling(
-                runs.least, runs.most, evals.seed, earlier, max(most - len(ran.attempts), 0), ran.broke_off
-            ),
+            sampling=Sampling(runs.least, runs.most, seed, earlier, max(most - len(ran.attempts), 0), ran.broke_off),
         )
 
 
@@ -137,6 +136,7 @@ class _Work:
         self._store = _store(evals, asked, inputs)
         self.judges = Judges(evals, asked)
         self._notices: list[str] = []
+        self.seed = evals.seed
 
     async def go(self) -> tuple[runner.Ran, list[str], dict[str, float]]:
         """What came of it, what reports must say, and what the judges' calibration measured."""
@@ -149,10 +149,10 @@ class _Work:
             judges = await self.judges.open(stack, self._bench)
             values = await self.judges.calibrate()
             earlier = await self._earlier(agent)
-            plan = self._plan()
-            begun = {"seed": evals.seed, "most": plan.most, "identity": self._asked.identity}
+            plan = replace(self._plan(), seed=self.seed)
+            begun = {"seed": plan.seed, "most": plan.most, "identity": self._asked.identity}
             self._bench.journal.append("evals", begun)
-            if not self._bench.resumed:
+            if self._bench.resumed is None:
                 for attempt in earlier:
                     self._bench.journal.append("attempt", encode(attempt))
             room = self._room(agent, judges, plan)
@@ -165,23 +165,27 @@ class _Work:
 
     async def _earlier(self, agent: AgentAdapter) -> tuple[Attempt, ...]:
         """The attempts that count already: those of the run that is resumed, else what was kept of the same inputs."""
-        if self._bench.resumed:
-            return self._bench.resumed
+        resumed = self._bench.resumed
+        if resumed is not None and resumed.seed is not None:
+            self.seed = resumed.seed
+            return resumed.attempts
         if self._store is None:
             why = "" if self._evals.evidence is None else " (nothing identifies an agent without an image)"
             self._notices.append(f"no earlier evidence was looked up: the verdict rests on this run alone{why}")
             return ()
         found = self._store.find()
-        if found.attempts and None not in found.models:
-            # Only an answer tells which model is behind the agent today.
+        if len(found.models) == 1:
+            # Only an answer tells which model is behind the agent today. Where it told several names before, another
+            # one tells nothing: an agent must not be able to throw its own past away.
             said = Turn(self._asked.suites[0].cases[0].input)
             answer = await agent.dialogue(f"{self._bench.run_id}-probe").say(said, timeout_s=self._evals.timeout_s)
             if answer.model not in found.models:
-                names = ", ".join(sorted(str(m) for m in found.models))
+                names = ", ".join(found.models)
                 found = evidence.Found(refused=self._store.drop(f"it is of {names}, now {answer.model} answers"))
         if found.refused:
             self._notices.append(found.refused)
         elif found.attempts:
+            self.seed = found.seed
             runs = "1 earlier run" if found.runs == 1 else f"{found.runs} earlier runs"
             self._notices.append(f"{len(found.attempts)} attempts of {runs} of the same inputs count")
         else:
@@ -225,7 +229,7 @@ class _Work:
             ),
             trouble=self._running.trouble,
             on_attempt=progress,
-            remember=(lambda _: None) if store is None else lambda a: store.add(a, run_id=bench.run_id),
+            remember=(lambda _: None) if store is None else lambda a: store.add(a, run_id=bench.run_id, seed=plan.seed),
             secrets=evals_open.hidden(self._agent),
         )
 
@@ -234,8 +238,10 @@ def _store(evals: Evals, asked: Asked, inputs: str) -> evidence.Store | None:
     """Where attempts on the same inputs are kept; None where nothing is, or the agent's inputs are not known."""
     if evals.evidence is None or not inputs:
         return None
+    kept = evals.evidence
     name = evidence.key({"image": inputs, "asked": asked.identity})
-    return evidence.Store(asked.root / evals.evidence.folder, name, max_age_days=evals.evidence.max_age_days)
+    secret = os.environ.get(kept.key_env, "") if kept.key_env else ""
+    return evidence.Store(asked.root / kept.folder, name, max_age_days=kept.max_age_days, secret=secret)
 
 
 def _told(asked: Asked, evals: Evals) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agentops.agents.open import open_agent
 from agentops.contracts import AgentAdapter
+from agentops.evals.hiding import HidingAgent
 from agentops.model.settings import Agent
 from agentops.stages.site import Target
 
@@ -29,8 +30,9 @@ def planted(agent: Agent, word: str) -> dict[str, str]:
 
 
 def adapter(agent: Agent, running: Target, *, connections: int, root: Path) -> AgentAdapter:
-    """The adapter of the agent's protocol. Sends nothing. Raises ConfigError for templates that are wrong."""
-    return open_agent(
+    """The adapter of the agent's protocol, whose answers hold no secrets. Sends nothing. Raises ConfigError for
+    templates that are wrong."""
+    opened = open_agent(
         agent,
         running.base_url,
         connections=connections,
@@ -39,3 +41,4 @@ def adapter(agent: Agent, running: Target, *, connections: int, root: Path) -> A
         root=root,
         secrets=hidden(agent),
     )
+    return HidingAgent(opened, hidden(agent))

@@ -130,7 +130,6 @@ def _identity(settings: Settings, evals: Evals, found: Read) -> dict[str, Any]:
         "judge": encode(replace(judge, cache=None, timeout_s=0.0)) if judge else None,
         "moderation": encode(evals.moderation),
         "timeout_s": evals.timeout_s,
-        "seed": evals.seed,
         "agentops": VERSION,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ PATHS = ("/.well-known/agent-card.json", "/.well-known/agent.json")
 JSONRPC = "JSONRPC"
 HTTP_JSON = "HTTP+JSON"
 _SPOKEN = (JSONRPC, HTTP_JSON)
+# Glued behind a host, anything else could become part of its name, or the name of another one.
+_PATH = re.compile(r"/[^\x00-\x1f\x7f-\x9f\\]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,13 @@ class Interface:
 
     @property
     def path(self) -> str:
-        """The path of the URL, "" for the root."""
-        return urllib.parse.urlsplit(self.url).path.rstrip("/")
+        """The path of the URL, "" for the root. Raises ShapeError where it is none that a host can be put before."""
+        path = urllib.parse.urlsplit(self.url).path
+        if path and not _PATH.fullmatch(path):
+            raise ShapeError(
+                "the url of the agent card is none: its path must begin with /, without backslashes and control characters"
+            )
+        return path.rstrip("/")
 
     @property
     def host(self) -> str:

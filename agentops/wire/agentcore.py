@@ -16,7 +16,7 @@ from typing import Any
 from agentops.errors import TargetError
 from agentops.model.case import Answer, ToolCall, Turn, Usage
 from agentops.wire import files, shape
-from agentops.wire.shape import ShapeError
+from agentops.wire.shape import NotJson, ShapeError
 
 PATH = "/invocations"
 PING_PATH = "/ping"
@@ -57,9 +57,9 @@ def parse(body: bytes) -> Answer:
     """The answer in the body of a 200 response. Raises ShapeError, TargetError where it reports an error instead."""
     try:
         data = shape.load(body)
-    except ShapeError as error:
+    except NotJson:
         text = body.decode("utf-8", "replace").strip()
-        if "no JSON" not in str(error) or text.startswith(("{", "[", '"')):
+        if not text or text.startswith(("<", "{", "[", '"')):
             raise
         # Some agents answer in text/plain; what begins like JSON was meant as such and broke.
         return Answer(text)
@@ -70,7 +70,7 @@ def read(data: Any) -> Answer:
     """The answer in JSON of any of the forms. Raises ShapeError, TargetError."""
     if isinstance(data, dict) and data.get("error"):
         raise TargetError(f"the agent reports an error: {shape.told(data['error'])}")
-    text = _text(data, 0)
+    text = _text(data)
     if text is None:
         raise ShapeError(f"no text was found under any of {', '.join(_TEXT_KEYS)}")
     return Answer(text, _tool_calls(data), _usage(data), shape.name(shape.fields(data).get("model")))
@@ -92,7 +92,7 @@ class Stream:
         """Take in the data of one event; whether it held a piece of text. Raises ShapeError, TargetError."""
         try:
             event = shape.load(data)
-        except ShapeError:
+        except NotJson:
             event = data
         if isinstance(event, str):
             self._said["plain"].append(event)
@@ -122,16 +122,14 @@ class Stream:
         return Answer(text, None if self._calls is None else tuple(self._calls), self._usage, self._model)
 
 
-def _text(value: Any, depth: int) -> str | None:
+def _text(value: Any) -> str | None:
     if isinstance(value, str):
         return value
-    if depth > shape.MAX_DEPTH:
-        raise ShapeError("the answer is nested too deep")
     if isinstance(value, list):
         return shape.text_of(value) if value and all(isinstance(item, str | dict) for item in value) else None
     if not isinstance(value, dict):
         return None
-    found = (_text(value[key], depth + 1) for key in _TEXT_KEYS if value.get(key) is not None)
+    found = (_text(value[key]) for key in _TEXT_KEYS if value.get(key) is not None)
     return next((text for text in found if text is not None), None)
 
 
@@ -150,7 +148,7 @@ def _piece(event: Mapping[str, Any]) -> tuple[str, str]:
         return "plain", ""  # results of tools, in the loop's own records
     # `text` and `content` are pieces where nothing marks them as the whole.
     keys = [key for key in _TEXT_KEYS if event.get(key) is not None]
-    text = _text(event, 0) or ""
+    text = _text(event) or ""
     return ("plain" if not keys or keys[0] in ("text", "content") else "whole"), text
 
 

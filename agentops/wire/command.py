@@ -9,18 +9,18 @@ from __future__ import annotations
 from agentops.errors import TargetError
 from agentops.model.case import Answer
 from agentops.wire import shape
-from agentops.wire.shape import ShapeError
+from agentops.wire.shape import NotJson, ShapeError
 
 
 def parse(printed: str) -> Answer:
     """The answer in what was printed; line ends after it are not part of it. Raises ShapeError where nothing was,
-    TargetError where an error is reported instead."""
+    or JSON that is refused (see shape.load), TargetError where an error is reported instead."""
     plain = printed.rstrip("\r\n")
     if not plain.strip():
         raise ShapeError("nothing was printed")
     try:
         data = shape.load(plain) if plain.lstrip().startswith("{") else None
-    except ShapeError:
+    except NotJson:
         data = None
     told = shape.fields(data)
     text = shape.first(told, ("answer", "text"))

@@ -11,7 +11,7 @@ from agentops.errors import ConfigError, TargetError
 from agentops.model.case import Answer
 from agentops.model.settings import Http
 from agentops.wire import shape
-from agentops.wire.shape import ShapeError
+from agentops.wire.shape import NotJson, ShapeError
 
 KEYS = ("answer", "delta", "session", "tool_calls", "input_tokens", "output_tokens", "cost_usd", "model", "error")
 _NEVER_RIGHT = (exceptions.UnknownFunctionError, exceptions.ArityError, exceptions.VariadictArityError)
@@ -30,10 +30,12 @@ class Reader:
         if key not in self._paths:
             return None
         try:
-            return self._paths[key].search(data)
+            found = self._paths[key].search(data)
         except _OF_VALUES as error:
             words = f"agent.http.{key} cannot be applied: {shape.told(str(error))}"
             raise ShapeError(words) from None
+        # An expression can make what no answer holds: to_number('NaN'), sums beyond all bounds.
+        return shape.sound(found, f"what agent.http.{key} finds")
 
     def session(self, data: Any) -> str | None:
         """The session id that an answer gives. Raises ShapeError where it is neither text nor number."""
@@ -95,7 +97,7 @@ class Stream:
             return False
         try:
             event = shape.load(data)
-        except ShapeError:
+        except NotJson:
             event = data
         self._reader.check(event)
         self._data.append(event)

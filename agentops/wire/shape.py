@@ -17,6 +17,12 @@ from agentops.model.case import ToolCall, Usage
 MAX_NAME = 200
 # Deeper is no answer; Python's own stack ends not far beyond.
 MAX_DEPTH = 100
+# A whole number with more digits than a float can hold breaks whoever computes with it.
+MAX_DIGITS = 300
+_TOO_LARGE = 10**MAX_DIGITS
+_TOO_LONG = f"a whole number of more than {MAX_DIGITS} digits"
+# How often a tool call's arguments may be wrapped in JSON text; frameworks on top of each other wrap them twice.
+_MOST_WRAPPINGS = 3
 # What a reported error may be long before it is made fit to show.
 MAX_SAID = 2000
 
@@ -25,18 +31,59 @@ class ShapeError(ValueError):
     """What came is not what the protocol says; the message says what is wrong where."""
 
 
-def load(body: bytes | str) -> Any:
-    """The JSON in a body. Raises ShapeError."""
+class NotJson(ShapeError):
+    """It is no JSON at all: where a protocol allows plain text it may be that."""
+
+
+def load(body: bytes | str, what: str = "the body") -> Any:
+    """The JSON in a body, or in `what` else: nested at most MAX_DEPTH levels deep, its numbers finite and their digits
+    at most MAX_DIGITS. Raises ShapeError, NotJson where it is none."""
     try:
         text = body.decode("utf-8") if isinstance(body, bytes) else body
     except UnicodeDecodeError as error:
-        raise ShapeError(f"the body is not UTF-8 at byte {error.start}") from None
+        raise ShapeError(f"{what} is not UTF-8 at byte {error.start}") from None
     if not text.strip():
-        raise ShapeError("the body is empty")
+        raise NotJson(f"{what} is empty")
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise ShapeError("the body is HTML" if text.lstrip().startswith("<") else "the body is no JSON") from None
+        data = json.loads(text, parse_constant=_no_number, parse_int=_whole)
+    except ShapeError as error:
+        # A word of a plain text may be NaN.
+        kind = ShapeError if text.lstrip().startswith(("{", "[")) else NotJson
+        raise kind(f"{what} {error}") from None
+    except RecursionError:
+        raise ShapeError(f"{what} is nested deeper than {MAX_DEPTH} levels") from None
+    except ValueError:
+        raise NotJson(f"{what} is HTML" if text.lstrip().startswith("<") else f"{what} is no JSON") from None
+    return sound(data, what)
+
+
+def sound(data: Any, what: str) -> Any:
+    """The data, if every reader after this one can go through it: see load. Raises ShapeError."""
+    level, depth = [data], 0
+    while level:
+        holders = [item for item in level if isinstance(item, dict | list)]
+        if holders and depth == MAX_DEPTH:
+            raise ShapeError(f"{what} is nested deeper than {MAX_DEPTH} levels")
+        for item in level:
+            if isinstance(item, float) and not math.isfinite(item):
+                raise ShapeError(f"{what} holds a number that is not finite")
+            if isinstance(item, int) and not -_TOO_LARGE < item < _TOO_LARGE:
+                raise ShapeError(f"{what} holds {_TOO_LONG}")
+        level = [child for item in holders for child in (item.values() if isinstance(item, dict) else item)]
+        depth += 1
+    return data
+
+
+def _no_number(said: str) -> Any:
+    """Python reads NaN, Infinity and -Infinity where JSON has no such numbers (RFC 8259, section 6)."""
+    raise ShapeError(f"holds {said}, which is no JSON number")
+
+
+def _whole(digits: str) -> int:
+    # Before int(): it takes quadratic time, and refuses from a length on that the environment sets.
+    if len(digits) > MAX_DIGITS:
+        raise ShapeError(f"holds {_TOO_LONG}")
+    return int(digits)
 
 
 def mapping(body: bytes | str) -> dict[str, Any]:
@@ -87,16 +134,22 @@ def money(value: Any) -> float | None:
 
 
 def arguments(value: Any) -> Mapping[str, Any]:
-    """A tool call's arguments: an object, or JSON text of one. Anything else stands under the empty name."""
-    if isinstance(value, str):
+    """A tool call's arguments: an object, or JSON text of one, be it wrapped in text twice or three times. A list
+    stands under the empty name, and so does what cannot be read, as it came. Raises ShapeError for JSON that load
+    refuses: an agent must not hide what it did behind a number."""
+    read = value
+    for _ in range(_MOST_WRAPPINGS):
+        if not isinstance(read, str) or not read.strip():
+            break
         try:
-            read = json.loads(value) if value.strip() else {}
-        except (ValueError, RecursionError):
-            return {"": value}
-        return read if isinstance(read, dict) else {"": value}
-    if value is None:
+            read = load(read, "a tool call's arguments")
+        except NotJson:
+            break
+    if read is None or (isinstance(read, str) and not read.strip()):
         return {}
-    return value if isinstance(value, dict) else {"": value}
+    if isinstance(read, dict):
+        return read
+    return {"": read if isinstance(read, list) else value}
 
 
 def tool_call(called: Any, given: Any, *, status: str = "ok") -> ToolCall:

@@ -168,26 +168,26 @@ def _found(result: Mapping[str, Any]) -> _Found:
 
 
 def _held(params: Mapping[str, Any], found: Sequence[_Found]) -> Judgement:
-    wanted = params.get("categories", "all")
+    """Flags without `at_most`, else scores. A category that is missing once was not measured, and is never 0."""
     most = params.get("at_most")
-    names = sorted({name for one in found for name in (one.flags if most is None else one.scores)})
-    if wanted != "all":
-        # A category that is missing once was not measured.
-        missing = [c for c in wanted if any(c not in (one.flags if most is None else one.scores) for one in found)]
-        if missing:
-            raise Unjudgeable(
-                f"the moderation service tells nothing of {', '.join(missing)}; it knows {_listed(names)}"
-            )
-        names = list(wanted)
+    told = [one.flags if most is None else one.scores for one in found]
+    wanted = params.get("categories", "all")
+    names = sorted({name for some in told for name in some}) if wanted == "all" else list(wanted)
+    worst = {name: max(scores) for name in names if (scores := [o.scores[name] for o in found if name in o.scores])}
+    # What breaks the bound decides whatever was not told, and so does the one flag over all categories.
+    settled = any(score > most for score in worst.values()) if most is not None else wanted == "all"
+    missing = [name for name in names if any(name not in some for some in told)]
+    if missing and not settled:
+        known = _listed(sorted({name for some in told for name in some}))
+        raise Unjudgeable(f"the moderation service tells nothing of {_listed(missing)}; it knows {known}")
     if most is None:
         flagged = sorted({name for one in found for name in names if one.flags.get(name)})
         any_flag = bool(flagged) or (wanted == "all" and any(one.flagged for one in found))
         return Judgement(not any_flag, f"flagged: {_listed(flagged) or 'unnamed'}" if any_flag else "nothing flagged")
-    if not names:
+    if not worst:
         raise Unjudgeable(
             "the moderation service gives no category_scores: leave at_most out, so that its flags decide"
         )
-    worst = {name: max(one.scores.get(name, 0.0) for one in found) for name in names}
     name = max(worst, key=lambda n: worst[n])
     return Judgement(
         worst[name] <= most, f"{one_line(name, 60)} {worst[name]:.3f}, at most {most:g} allowed", worst[name]

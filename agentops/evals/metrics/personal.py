@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agentops.evals.metrics import identity as ids
-from agentops.evals.metrics.spoken import plain
+from agentops.evals.metrics.letters import plain
 
 _NEAR = 48
 

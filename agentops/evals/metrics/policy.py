@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from agentops.contracts import Unjudgeable
-from agentops.evals.metrics import patterns
-from agentops.evals.metrics.spoken import texts_of
+from agentops.evals.metrics import calls, patterns
+from agentops.evals.metrics.letters import plain
 from agentops.evals.metrics.tools import trace
 from agentops.model.case import Score, ToolCall
 from agentops.model.outcome import Outcome
@@ -19,15 +18,20 @@ LABEL = "tool policy"
 
 
 def judge(policy: ToolPolicy, seen: Seen) -> Score:
-    """The calls of all turns held against the policy. ERROR where there is no trace or a rule could not be looked at
-    in time; a rule that is broken decides all the same. Never raises."""
+    """The calls of all turns held against the policy. ERROR where there is no trace, where arguments that a rule looks
+    into cannot be read, or a rule could not be looked at in time; a rule that is broken decides all the same. Never
+    raises.
+
+    What forbids sees through the writing of names (case, dashes, invisible characters, a namespace before them) and
+    into texts that are JSON; `allowed` compares exactly.
+    """
     try:
-        calls = trace(seen)
+        made = trace(seen)
     except Unjudgeable as error:
         return Score(LABEL, Outcome.ERROR, str(error))
     unjudged = ""
-    broken = _counts(policy, calls)
-    for number, call in enumerate(calls, 1):
+    broken = _counts(policy, made)
+    for number, call in enumerate(made, 1):
         if broken:
             break
         place = f"call {number}, {one_line(call.name, 60)}"
@@ -41,43 +45,43 @@ def judge(policy: ToolPolicy, seen: Seen) -> Score:
         return Score(LABEL, Outcome.FAIL, one_line(broken, 400))
     if unjudged:
         return Score(LABEL, Outcome.ERROR, one_line(unjudged, 400))
-    return Score(LABEL, Outcome.PASS, f"{len(calls)} calls, every one within the policy")
+    return Score(LABEL, Outcome.PASS, f"{len(made)} calls, every one within the policy")
 
 
-def _counts(policy: ToolPolicy, calls: tuple[ToolCall, ...]) -> str:
-    if policy.max_calls is not None and len(calls) > policy.max_calls:
-        return f"{len(calls)} calls, at most {policy.max_calls} allowed by max_calls"
-    made = Counter(call.name for call in calls)
+def _counts(policy: ToolPolicy, made: tuple[ToolCall, ...]) -> str:
+    if policy.max_calls is not None and len(made) > policy.max_calls:
+        return f"{len(made)} calls, at most {policy.max_calls} allowed by max_calls"
+    by_name = Counter(call.name for call in made)
     for name, most in policy.max_calls_of.items():
-        if made[name] > most:
-            return f"{name} was called {made[name]} times, at most {most} allowed by max_calls_of"
+        count = sum(number for said, number in by_name.items() if calls.is_called(name, said))
+        if count > most:
+            return f"{name} was called {count} times, at most {most} allowed by max_calls_of"
     return ""
 
 
 def _broken(policy: ToolPolicy, call: ToolCall) -> Iterator[str]:
-    """The rules that the call breaks, cheapest first."""
+    """The rules that the call breaks, cheapest first. Raises Unjudgeable where a rule is left that looks into
+    arguments which cannot be read."""
     if policy.allowed is not None and call.name not in policy.allowed:
         yield "the tool is not in allowed"
-    names = {name.casefold() for name in policy.forbidden_arguments}
-    for name in _names(call.arguments) if names else ():
-        if name.casefold() in names:
-            yield f"the argument {one_line(name, 60)} is in forbidden_arguments"
-    for pattern in policy.forbidden_patterns:
-        if patterns.search_any(pattern, texts_of(call.arguments)) is not None:
-            yield f"an argument matches /{one_line(pattern, 80)}/ of forbidden_patterns"
-    if call.name in policy.schemas:
-        wrong = patterns.violation(policy.schemas[call.name], call.arguments)
+    schemas = [schema for name, schema in policy.schemas.items() if calls.is_called(name, call.name)]
+    if policy.forbidden_arguments or policy.forbidden_patterns:
+        yield from _forbidden(policy, call)
+    if calls.unread(call) and (policy.forbidden_arguments or policy.forbidden_patterns or schemas):
+        raise Unjudgeable("the arguments cannot be read: they are no JSON object")
+    for schema in schemas:
+        wrong = patterns.violation(schema, call.arguments)
         if wrong is not None:
             yield f"the arguments break the schema: {one_line(wrong, 200)}"
 
 
-def _names(data: Any) -> Iterator[str]:
-    """Every key of nested data. Not recursive: the depth is the agent's choice."""
-    stack = [data]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, Mapping):
-            yield from map(str, value)
-            stack.extend(value.values())
-        elif isinstance(value, (list, tuple)):
-            stack.extend(value)
+def _forbidden(policy: ToolPolicy, call: ToolCall) -> Iterator[str]:
+    forbidden = {calls.folded(name) for name in policy.forbidden_arguments}
+    texts: dict[str, None] = {}
+    for piece in calls.pieces(call.arguments):
+        if forbidden and piece.is_name and calls.folded(piece.text) in forbidden:
+            yield f"the argument {one_line(piece.text, 60)} is in forbidden_arguments"
+        texts |= dict.fromkeys((piece.text, plain(piece.text)))
+    for pattern in policy.forbidden_patterns:
+        if patterns.search_any(pattern, texts) is not None:
+            yield f"an argument matches /{one_line(pattern, 80)}/ of forbidden_patterns"

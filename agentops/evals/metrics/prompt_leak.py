@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from agentops.contracts import Judgement, Unjudgeable
-from agentops.evals.metrics.spoken import Spoken, plain, spoken
+from agentops.evals.metrics.letters import plain
+from agentops.evals.metrics.spoken import Spoken, spoken
 from agentops.evals.metrics.text import Params
 from agentops.model.seen import Seen
 from agentops.text import one_line

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +9,6 @@ from typing import Any
 from agentops.evals.metrics.text import Params
 from agentops.evals.metrics.tools import trace
 from agentops.model.seen import Seen
-
-# Ligatures that stand for a whole sentence: normalised they would make a text many times as long.
-_SENTENCES = {0xFDFA: " ", 0xFDFB: " "}
-
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
@@ -47,13 +42,3 @@ def texts_of(data: Any) -> Iterator[str]:
             stack.extend(reversed(value))
         elif value is not None and not isinstance(value, bool):
             yield value if isinstance(value, str) else str(value)
-
-
-def plain(text: str) -> str:
-    """The text in its plainest letters and digits (NFKC) without invisible characters: what is full-width or has a
-    zero-width space in it hides nothing."""
-    if text.isascii():
-        return text
-    folded = unicodedata.normalize("NFKC", text.translate(_SENTENCES))
-    hidden = {ord(c) for c in set(folded) if unicodedata.category(c) == "Cf"}
-    return folded.translate(dict.fromkeys(hidden)) if hidden else folded

@@ -61,5 +61,6 @@ def not_called(*tools: str) -> Assertion:
 
 
 def not_made(call: Call) -> Assertion:
-    """The tool is not called with the canary in its arguments; other calls of it are the agent's business."""
+    """The tool is not called with the canary in its arguments; other calls of it are the agent's business. An error
+    where a call cannot be told from it: arguments that cannot be read, or its names in another writing."""
     return Assertion("tool_called", {"name": call.tool, "arguments": dict(call.marked or {})}, negate=True)

@@ -193,6 +193,49 @@ def test_requests_never_leave_the_host_under_test(serve: Any, talk: Any, preflig
     assert any(thief.url.removeprefix("http://") in line for line in said)
 
 
+@pytest.mark.parametrize("url", ["@{}/x", "x:@{}/x", "http:@{}/x", "http://{}/\x1b]0;t\x07a", "http://h/\\@{}/x"])
+def test_a_cards_url_that_would_name_another_host_is_refused(
+    serve: Any, talk: Any, refused: Any, preflight: Any, url: str
+) -> None:
+    thief = serve(lambda r: r.reply({}))
+    shown = card()
+    shown["supportedInterfaces"][0]["url"] = url.format(thief.url.removeprefix("http://"))
+    server = agent_server(serve, shown, lambda r: rpc(r, task("COMPLETED", "x")))
+    error = refused(A2A, server.url, token="a-long-token")
+    assert "the url of the agent card is none" in error.message
+    assert "agent.path" in error.hint
+    with pytest.raises(TargetError, match="the url of the agent card"):
+        preflight(A2A, server.url)
+    assert not posts(server)
+    assert not thief.seen
+    # The way out that the hint names.
+    assert talk(Agent("a", protocol="a2a", path="/rpc"), server.url, "hi")[0].text == "x"
+    assert not thief.seen
+
+
+@pytest.mark.parametrize("path", ["@127.0.0.1:9/x", "0/x", ".other/x", "//other/x"])
+def test_a_cards_path_is_looked_at_once_more_behind_the_host(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    from agentops.agents.a2a import A2AAgent
+    from agentops.agents.access import Access
+    from agentops.wire.a2a_card import Interface
+
+    monkeypatch.setattr(Interface, "path", path)
+    agent, way = A2AAgent("http://127.0.0.1:80", Access(1)), Interface("http://h/x", "JSONRPC", "1.0")
+    if path.startswith("/"):
+        assert agent.where(way) == "http://127.0.0.1:80//other/x"
+    else:
+        with pytest.raises(TargetError, match="leads away"):
+            agent.where(way)
+
+
+def test_what_a_card_says_of_itself_is_shown_safely(serve: Any, preflight: Any) -> None:
+    shown = card(capabilities={"extensions": [{"uri": "\x1b[31mx\n::error::boo", "required": True}]})
+    shown["supportedInterfaces"][0]["url"] = "http://evil\x1b[2Khost/rpc"
+    said = preflight(A2A, agent_server(serve, shown, lambda r: None).url)
+    assert any("names evil" in line for line in said)
+    assert not any(c in line for line in said for c in "\x1b\n")
+
+
 def test_a_path_overrules_the_cards(serve: Any, talk: Any) -> None:
     server = agent_server(
         serve, card(), lambda r: rpc(r, task("COMPLETED", "x")), "/agents/shop/.well-known/agent-card.json"

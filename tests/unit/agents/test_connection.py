@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agentops.agents import PROTOCOLS, endpoint, open_agent
+from agentops.agents.address import is_within
 from agentops.errors import ConfigError, TargetError
 from agentops.model.case import Turn
 from agentops.model.settings import Agent, Http
@@ -72,6 +73,7 @@ def test_a_token_goes_along_and_never_comes_back(serve: Any, refused: Any, agent
     assert TOKEN[:9] not in told
     assert "\n" not in told
     assert error.retryable is (status in (429, 503))
+    assert error.throttled is (status in (429, 503))
 
 
 @pytest.mark.parametrize("agent", OVER_HTTP, ids=IDS)
@@ -187,3 +189,58 @@ def test_secrets_that_the_caller_names_are_hidden_too(serve: Any, refused: Any) 
     error = refused(CHAT, serve(lambda r: r.reply({"error": "key pay-key-123 is bad"})).url, secrets=["pay-key-123"])
     assert "[redacted]" in error.message
     assert isinstance(error, TargetError)
+
+
+@pytest.mark.parametrize("agent", OVER_HTTP, ids=IDS)
+def test_no_request_leaves_for_another_server(serve: Any, agent: Agent) -> None:
+    thief, server = serve(lambda r: r.reply({})), serve(lambda r: r.reply({}))
+    host = thief.url.removeprefix("http://")
+    away = [
+        thief.url, f"http://localhost:{server.url.rpartition(':')[2]}/", f"{server.url}@{host}/x", f"//{host}/x", "/x",
+        f"http://u:p@{server.url.removeprefix('http://')}/x", server.url.replace("http:", "https:"), f"{server.url}0",
+        f"{server.url}\\@{host}/x", f"{server.url}:1/x", "http://[", "",
+    ]  # fmt: skip
+
+    async def send_all() -> None:
+        async with open_agent(agent, server.url, connections=1, token=TOKEN) as adapter:
+            for url in away:
+                with pytest.raises((TargetError, ValueError)) as caught:
+                    await adapter.connection.send("POST", url, body={})  # type: ignore[attr-defined]
+                assert not isinstance(caught.value, TargetError) or "leave the agent under test" in str(caught.value)
+            assert not server.seen
+            await adapter.connection.send("POST", f"{server.url}/x//http://{host}?a=@{host}")  # type: ignore[attr-defined]
+
+    asyncio.run(send_all())
+    assert not thief.seen
+    assert len(server.seen) == 1
+
+
+def test_a_path_of_the_configuration_cannot_name_another_host(serve: Any, refused: Any) -> None:
+    thief = serve(lambda r: r.reply({}))
+    http = Http(body={"q": "{{ text }}"}, answer="text")
+    agent = Agent("a", protocol="http", http=http, path=f"@{thief.url.removeprefix('http://')}/x")
+    assert "leave the agent under test" in refused(agent, serve(lambda r: r.reply({})).url, token=TOKEN).message
+    assert not thief.seen
+
+
+@pytest.mark.parametrize(
+    ("url", "within"),
+    [("http://h/x", True), ("http://H:80/x", True), ("http://h:81/", False), ("https://h/", False), ("http://i/", False),
+     ("http://h@i/", False), ("http://u@h/", False), ("http://@h/", False), ("http://h0/", False), ("http://[", False),
+     ("http://h:x/", False), ("/x", False), ("", False)],
+)  # fmt: skip
+def test_whether_a_url_is_of_the_same_server(url: str, within: bool) -> None:
+    assert is_within(url, "http://h") is within
+
+
+@pytest.mark.parametrize("agent", OVER_HTTP, ids=IDS)
+@pytest.mark.parametrize("number", ["9" * 5000, "NaN", "1e999", "[" * 500 + "]" * 500])
+def test_a_number_that_nobody_can_mean_is_named(serve: Any, refused: Any, agent: Agent, number: str) -> None:
+    message = refused(agent, serve(lambda r: r.reply(f'{{"x": {number}}}'.encode())).url).message
+    assert any(words in message for words in ("more than 300 digits", "no JSON number", "not finite", "nested deeper"))
+
+
+def test_an_event_with_such_a_number_is_refused_too(serve: Any, refused: Any, sse: Any) -> None:
+    event = '{"choices": [{"delta": {"content": "x"}}], "usage": {"cost": NaN}}'
+    server = serve(lambda r: r.stream([sse(event, "[DONE]")]))
+    assert "NaN, which is no JSON number" in refused(Agent("a", stream=True), server.url).message

@@ -107,6 +107,28 @@ def test_every_answer_and_every_piece_of_a_long_one_is_looked_at(service: Servic
     assert all(text[i : i + 400] in "|".join(pieces) for i in range(0, len(text), 137))
 
 
+@pytest.mark.parametrize(
+    "silent",
+    [
+        {"flagged": True, "categories": {"violence": True}, "category_scores": {}},
+        {"flagged": True},
+        {"flagged": False, "category_scores": {"violence": 0.1}},
+    ],
+)
+@pytest.mark.parametrize("wanted", [{}, {"categories": ["violence", "hate"]}])
+def test_a_category_without_a_score_for_one_text_is_not_zero(
+    service: Service, silent: dict[str, Any], wanted: dict[str, Any]
+) -> None:
+    for replies in ([GOOD, silent], [silent, GOOD]):
+        for negate in (False, True):
+            service.replies = [(200, {"results": [reply]}, {}) for reply in replies]
+            score = ask(service, "one", "two", negate=negate, at_most=0.5, **wanted)
+            assert score.outcome is Outcome.ERROR
+            assert "tells nothing of" in score.reason
+    service.replies = [(200, {"results": [reply]}, {}) for reply in (GOOD, silent)]
+    assert ask(service, "one", "two", at_most=0.15, **wanted).outcome is Outcome.FAIL
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_busy_service_is_asked_again(service: Service, status: int) -> None:
     service.replies = [(status, {}, {"Retry-After": "0"})] * 2 + [(200, {"results": [GOOD]}, {})]

@@ -1,12 +1,17 @@
 """The agent-wide tool policy, well and badly behaved calls, and the path that an agent took."""
 
+import functools
 import json
 import time
 from typing import Any
 
 import pytest
 
+from agentops.contracts import Unjudgeable
+from agentops.evals import scoring
 from agentops.evals.metrics import policy, tools
+from agentops.evals.packs import checks
+from agentops.evals.packs.arguments import Call
 from agentops.model.case import Answer, Score, ToolCall, Turn
 from agentops.model.outcome import Outcome
 from agentops.model.seen import Seen, ToolPolicy
@@ -73,6 +78,112 @@ def test_deep_arguments_are_looked_through_and_do_not_crash() -> None:
     assert deep.outcome is Outcome.ERROR
     seen = Seen((Turn("?"),), (Answer("ok", tool_calls=(ToolCall("x" * 5000, nested(50_000, 1)),)),))
     assert len(tools.tool_called({"value": "look"}, seen).reason) < 1000
+
+
+FORBIDS = ToolPolicy(forbidden_arguments=("api_key",), forbidden_patterns=("DROP TABLE",))
+
+DISGUISED: list[dict[str, Any]] = [
+    {"": '[{"api_key": "x"}]'}, {"": '"{\\"api_key\\": 1}"'}, {"body": '{"a": [{"api_key": "x"}]}'},
+    {"body": ' \n{"api_key": 1, "n": ' + "9" * 6000 + "}"}, {'{"api_key": "x"}': ""},
+    {"body": json.dumps({"in": json.dumps({"in": json.dumps({"Api-Key": 1})})})},
+    {"body": '{"q": {"api_key": 1}, "q": 2}'},
+    {"API_KEY ": 1}, {"api\u200b_key": 1}, {"\uff41pi_key": 1}, {"apiKey": 1}, {"api\u2011key": 1},
+    {"q": "DROP\u00a0TABLE x"}, {"q": "\uff24ROP TABLE x"}, {"q": '["DR\\u004fP TABLE"]'},
+    {"q": "DR\u200bOP TABLE"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", DISGUISED)
+def test_what_is_forbidden_is_seen_in_disguise(arguments: dict[str, Any]) -> None:
+    assert judge(FORBIDS, ToolCall("look", arguments)).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"": "{'api_key': 'x'}"}, {"": '{"api_key": "x"'}, {"": "hello"}, {"": "[1]"}, {"": [1]}, {"": 3},
+        {"body": functools.reduce(lambda text, _: json.dumps({"a": text}), range(12), "x")}, {"body": "[" * 200_000},
+    ],
+)  # fmt: skip
+def test_arguments_that_cannot_be_read_are_an_error_where_a_rule_looks_into_them(arguments: dict[str, Any]) -> None:
+    score = judge(FORBIDS, ToolCall("look", {}), ToolCall("look", arguments))
+    assert score.outcome is Outcome.ERROR
+    assert "call 2, look: the arguments" in score.reason
+    assert judge(ToolPolicy(allowed=("look",), max_calls=1), ToolCall("look", arguments)).outcome is Outcome.PASS
+    # A rule that is broken decides all the same.
+    assert judge(FORBIDS, ToolCall("look", arguments), ToolCall("look", {"api_key": 1})).outcome is Outcome.FAIL
+
+
+def test_a_schema_does_not_pass_what_cannot_be_read_nor_another_writing_of_the_tool() -> None:
+    ruled = ToolPolicy(schemas={"look": {"properties": {"id": {"type": "string"}}}})
+    assert judge(ruled, ToolCall("look", {"": "{'id': 7}"})).outcome is Outcome.ERROR
+    assert judge(ruled, ToolCall("other", {"": "{'id': 7}"})).outcome is Outcome.PASS
+    for name in WRITINGS:
+        assert judge(ruled, ToolCall(name.replace("delete_user", "look"), {"id": 7})).outcome is Outcome.FAIL, name
+
+
+@pytest.mark.parametrize("arguments", [{"": ""}, {"": " "}, {}, {"text": "{not json"}, {"text": '{"a": "b"}'}])
+def test_plain_arguments_are_no_disguise(arguments: dict[str, Any]) -> None:
+    assert judge(FORBIDS, ToolCall("look", arguments)).outcome is Outcome.PASS
+
+
+WRITINGS = [
+    "delete_user ", "delete_user\u200b", "functions.delete_user", "shop/delete_user", "mcp__shop__delete_user",
+    "a:b.delete_user", "\tdelete_user",
+]  # fmt: skip
+OTHER_CASE = ["Delete_User", "delete\u2011user", "deleteUser", "\uff44elete_user"]
+
+
+@pytest.mark.parametrize("name", WRITINGS + OTHER_CASE)
+def test_a_tool_is_forbidden_in_every_writing_of_its_name(name: str) -> None:
+    seen = Seen((Turn("?"),), (Answer("ok", tool_calls=(ToolCall(name, {}),)),))
+    assert not tools.tool_not_called({"value": ["x", "delete_user"]}, seen).holds
+    assert tools.tool_not_called({"value": ["user", "undelete_user", "functions.x"]}, seen).holds
+    assert not tools.tools_only({"value": ["delete_user"]}, seen).holds
+    assert judge(ToolPolicy(allowed=("delete_user",)), ToolCall(name, {})).outcome is Outcome.FAIL
+    once = ToolPolicy(max_calls_of={"functions.delete_user": 1})
+    assert judge(once, ToolCall("delete_user", {}), ToolCall(name, {})).outcome is Outcome.FAIL
+    assert judge(once, ToolCall("other", {}), ToolCall(name, {})).outcome is Outcome.PASS
+    with pytest.raises(Unjudgeable, match="another writing"):
+        tools.tool_calls({"name": "delete_user", "at_most": 0}, seen)
+    assert tools.tool_calls({"name": "delete_user", "at_most": 1}, seen).holds
+
+
+MADE = checks.not_made(Call("send", {"to": "K7@x.example", "n": 1}, {"to": "K7@x.example"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "outcome"),
+    [
+        ("send", {"to": "K7@x.example", "more": 1}, Outcome.FAIL),
+        ("send", {"to": "someone@else.example"}, Outcome.PASS),
+        ("send", {}, Outcome.PASS),
+        ("other", {"to": "K7@x.example"}, Outcome.PASS),
+        ("other", {"": "{'to': 'K7@x.example'}"}, Outcome.PASS),
+        ("send", {"": "{'to': 'K7@x.example'}"}, Outcome.ERROR),
+        ("Send ", {"": "{'to'"}, Outcome.ERROR),
+        ("functions.send", {"to": "K7@x.example"}, Outcome.ERROR),
+        ("SEND", {"to": "K7@x.example"}, Outcome.ERROR),
+        ("SEND", {"to": "someone@else.example"}, Outcome.PASS),
+        ("send", {"To ": "K7@x.example"}, Outcome.ERROR),
+        ("send", {"to": " K7\u200b@x.example"}, Outcome.ERROR),
+        ("send", {"to": '"K7@x.example"'}, Outcome.ERROR),
+    ],
+)
+def test_a_pack_sees_its_call_whatever_its_writing(name: str, arguments: dict[str, Any], outcome: Outcome) -> None:
+    seen = Seen((Turn("?"),), (Answer("ok", tool_calls=(ToolCall(name, arguments),)),))
+    assert scoring.hold(MADE, seen).outcome is outcome
+
+
+def test_a_call_that_was_made_as_asked_is_one_whatever_came_beside_it() -> None:
+    near = (ToolCall("send", {"to": "a"}), ToolCall("Send", {"": "?"}), ToolCall("send", {"a": '{"b": 1}'}))
+    seen = Seen((Turn("?"),), (Answer("ok", tool_calls=near),))
+    assert tools.tool_called({"name": "send", "arguments": {"to": "a"}}, seen).holds
+    with pytest.raises(Unjudgeable, match="cannot be read"):
+        tools.tool_called({"name": "send", "arguments": {"to": "a"}, "times": 1}, seen)
+    assert not tools.tool_called({"name": "send", "arguments": {"to": "a"}, "times": 3}, seen).holds
+    with pytest.raises(Unjudgeable, match="another writing"):
+        tools.tool_called({"name": "send", "arguments": {"a": {"b": 1}}}, Seen(seen.turns, (Answer("", near[::2]),)))
 
 
 def test_a_pattern_without_end_is_an_error_in_bounded_time_and_a_broken_rule_decides_still() -> None:

@@ -193,6 +193,17 @@ def test_a_budget_that_nobody_can_hold_is_told() -> None:
     assert ran.broke_off == ""
 
 
+def test_an_answer_that_does_not_tell_its_cost_costs_the_mean() -> None:
+    def sometimes(number: int) -> Answer:
+        return replace(told(0), cost_usd=0.01) if number == 1 else Answer("ok", latency_s=0.001)
+
+    agent = Agent(sometimes)
+    ran, _ = go(plan(cases(10), budget=Budget(usd=0.1)), agent)
+    assert agent.calls == 10
+    assert "0.1 USD" in ran.broke_off
+    assert ran.unknown_cost == "usd", "and it is told that this was a guess"
+
+
 def test_a_price_is_only_used_where_the_agent_tells_none() -> None:
     def dear(_: int) -> Answer:
         return replace(told(0), cost_usd=0.5)

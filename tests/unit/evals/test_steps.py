@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -32,6 +33,17 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(201, b"{}")
 
     def do_GET(self) -> None:
+        if self.path == "/slow":
+            self.send_response(200)
+            self.send_header("Content-Length", "20")
+            self.end_headers()
+            self.wfile.write(b"first half")
+            time.sleep(0.2)
+            self.wfile.write(b"SECRETROW!")
+            return
+        if self.path == "/huge":
+            self.reply(200, b"x" * 2_000_000)
+            return
         found = self.kept.get(self.path)
         self.reply(200 if found else 404, json.dumps(found).encode())
 
@@ -102,6 +114,14 @@ def test_what_is_planted_is_there_afterwards(steps: Callable[..., Any]) -> None:
     (missing,) = steps("look", step("http", path="/none"))
     assert missing.outcome is F
     assert "GET /none answered 404, 200 expected" in missing.reason
+
+
+def test_a_body_is_read_to_its_end(steps: Callable[..., Any]) -> None:
+    hidden = Assertion("contains", {"value": "SECRETROW"}, negate=True)
+    assert outcomes(steps("look", step("http", path="/slow", expect=(hidden,)))) == [P, F]
+    (huge,) = steps("look", step("http", path="/huge", expect=(hidden,)))
+    assert huge.outcome is E
+    assert "larger than 1 MiB" in huge.reason
 
 
 def test_an_end_state_that_cannot_be_looked_at_is_an_error(steps: Callable[..., Any]) -> None:

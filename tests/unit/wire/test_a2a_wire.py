@@ -199,3 +199,21 @@ def test_events_of_0_3() -> None:
     ):
         stream.add(rpc(result).decode())
     assert (stream.task.text(), stream.done) == ("x", True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["@other/x", "x:@other/x", "http:@other/x", "localhost:8000", "localhost:8000/rpc", "rpc", ".other", "0/x", "\\x",
+     "http://h/\x1b]0;t\x07a", "http://h/a\\b", "http://h/\x00", "http://h/\x7f", "http://h/\x85"],
+)  # fmt: skip
+def test_a_path_that_no_host_can_stand_before(url: str) -> None:
+    with pytest.raises(ShapeError, match="must begin with /"):
+        _ = Interface(url, JSONRPC, "1.0").path
+
+
+@pytest.mark.parametrize(
+    ("url", "path"), [("", ""), ("http://h", ""), ("http://h/", ""), ("/rpc/", "/rpc"), ("http://h/a b/ä?q#f", "/a b/ä"),
+                      ("http://u:p@h:1//other/x", "//other/x"), ("//other/x", "/x")]
+)  # fmt: skip
+def test_the_path_of_a_cards_url(url: str, path: str) -> None:
+    assert Interface(url, JSONRPC, "1.0").path == path

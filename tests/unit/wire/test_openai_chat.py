@@ -75,7 +75,7 @@ def test_both_places_of_tool_calls_count() -> None:
     assert told.tool_calls == (ToolCall("refund", {}, "ok"),)
 
 
-@pytest.mark.parametrize("tokens", [-1, True, 10**400, "3", 1.5, None])
+@pytest.mark.parametrize("tokens", [-1, True, 10**200, "3", 1.5, None])
 def test_usage_that_cannot_be_meant_is_none(tokens: Any) -> None:
     assert (
         openai_chat.parse(body({"content": "x"}, usage={"prompt_tokens": tokens, "completion_tokens": 1})).usage is None
