@@ -23,7 +23,7 @@ from agentops.drivers import git, journal
 from agentops.errors import AgentopsError, ConfigError, Interrupted, ReportError, Unavailable, UsageError
 from agentops.gate import baseline
 from agentops.gate import policy as gate_policy
-from agentops.gate.gauges.base import Design, Member
+from agentops.gate.gauges.base import Design, members
 from agentops.gate.judge import Baselines
 from agentops.gate.stop import Settled
 from agentops.model import records
@@ -118,11 +118,19 @@ STAGES: Mapping[str, Callable[[Settings, Asked | None], Stage | None]] = {
 }
 
 
-def plan(settings: Settings, policy: Policy, *, only: Sequence[str] = (), choice: Choice | None = None) -> Plan:
+def plan(
+    settings: Settings,
+    policy: Policy,
+    *,
+    only: Sequence[str] = (),
+    choice: Choice | None = None,
+    new_baseline: str | None = None,
+) -> Plan:
     """Decide what will be measured and refuse what cannot be meant, before anything is spent.
 
-    `only` restricts the run to these stages, `choice` the evals to some of their cases; either makes it a part. Raises
-    UsageError or ConfigError.
+    `only` restricts the run to these stages, `choice` the evals to some of their cases; either makes it a part.
+    `new_baseline` is the name under which the run will be kept: it need not be there yet. Raises UsageError or
+    ConfigError.
     """
     if {"unit", "evals"} & set(only) and (settings.agent.build or settings.agent.image):
         only = ("build", *only)  # they run in the image
@@ -134,8 +142,10 @@ def plan(settings: Settings, policy: Policy, *, only: Sequence[str] = (), choice
     baselines: Baselines = {}
     asked = None
     if settings.evals is not None and (not only or "evals" in only):
-        baselines = baseline.load(policy.criteria, folder=Path(settings.evals.baselines), root=settings.root)
-        asked = _plan_evals(settings, settings.evals, policy, baselines, choice)
+        folder = Path(settings.evals.baselines)
+        policy = baseline.without(policy, new_baseline, folder=folder, root=settings.root)
+        baselines = baseline.load(policy.criteria, folder=folder, root=settings.root)
+        policy, asked = _plan_evals(settings, settings.evals, policy, baselines, choice)
     configured = {name: stage for name, make in STAGES.items() if (stage := make(settings, asked)) is not None}
     if not configured:
         raise UsageError("nothing is configured that could be measured", hint="see docs/configuration.md")
@@ -149,17 +159,26 @@ def plan(settings: Settings, policy: Policy, *, only: Sequence[str] = (), choice
     return Plan(settings, policy, stages, scope, asked, lines, _hashes(settings, asked, scope), baselines)
 
 
-def _plan_evals(settings: Settings, evals: Evals, policy: Policy, baselines: Baselines, choice: Choice | None) -> Asked:
-    """The suites, how often they are run, and when that may stop. A criterion that no run could meet is refused."""
+def _plan_evals(
+    settings: Settings, evals: Evals, policy: Policy, baselines: Baselines, choice: Choice | None
+) -> tuple[Policy, Asked]:
+    """The suites, how often they are run, and when that may stop; and the policy for them, which for a part leaves
+    aside what a part cannot show. A criterion that no run could meet is refused."""
     from agentops.stages import evals_plan
 
     found = evals_plan.read(settings, evals, choice)
     runs = Runs(max(evals.runs.least, min(gate_policy.rounds_needed(policy), evals.runs.most)), evals.runs.most)
-    if choice is None or not choice.given:
-        gate_policy.refuse_unreachable(policy, found.suites, runs)
-    members = tuple(Member(case.id, case.tags, case.weight) for suite in found.suites for case in suite.cases)
-    design = Design(members, runs.least, runs.most, baselines)
-    return evals_plan.asked(settings, evals, found, runs=runs, rule=lambda: Settled(policy.criteria, design))
+    if choice is not None and choice.given:
+        policy = gate_policy.of_part(policy, found.suites, runs)
+    else:
+        calls = evals.budget.calls if evals.evidence is None else None
+        gate_policy.refuse_unreachable(policy, found.suites, runs, calls=calls, baselines=baselines)
+    design = Design(members(found.suites), runs.least, runs.most, baselines)
+
+    def rule(begun: Runs) -> Settled:
+        return Settled(policy.criteria, replace(design, least=begun.least, most=begun.most))
+
+    return policy, evals_plan.asked(settings, evals, found, runs=runs, rule=rule)
 
 
 def _hashes(settings: Settings, asked: Asked | None, scope: Scope) -> dict[str, str]:
@@ -218,7 +237,7 @@ def _resumed(plan: Plan, path: Path) -> Unfinished | None:
         raise UsageError(f"{path}: {one_line(str(error))}", hint="a damaged journal cannot be continued") from None
     if before.finished:
         raise UsageError(f"{path.parent} is a run that ended", hint="judge it again with agentops decide")
-    if before.identity is not None and plan.asked is not None and before.identity != plan.asked.identity:
+    if before.begun and plan.asked is not None and before.begun.get("identity") != plan.asked.identity:
         raise UsageError(
             f"{path.parent} was a run of other inputs: the configuration, the suites or a script changed since",
             hint="start a new run",

@@ -16,6 +16,9 @@ _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\u
 # Direction marks can make a report read other than it is, invisible characters can hide what is said.
 _BIDI = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
 # Azure and TeamCity obey such words anywhere in a line, GitHub's older syntax too.
+REDACTED = "[redacted]"
+"""Stands where a known secret value stood."""
+
 _CI_COMMAND = re.compile(r"##(?=\w*\[)")
 # GitLab and Azure attach whatever path stands behind this mark.
 _ATTACHMENT = re.compile(r"\[\[(?=\s*ATTACHMENT)", re.IGNORECASE)
@@ -75,7 +78,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     """Replace known secret values. Short values are left alone: they would hit ordinary words."""
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= 6:
-            text = text.replace(secret, "[redacted]")
+            text = text.replace(secret, REDACTED)
     return text
 
 

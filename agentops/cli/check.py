@@ -58,11 +58,11 @@ def command(
     )
     settings, _ = load.load(config_path or Path(load.DEFAULT_NAME), flags=flags)
     rules = policy.build(settings, options.the_environment(environment))
-    plan = pipeline.plan(settings, rules, only=only)
+    plan = pipeline.plan(settings, rules, only=only, new_baseline=save_baseline)
     if plan_only:
         for name, line in plan.lines.items():
             click.echo(f"{name:<13} {line}")
-        for criterion in rules.criteria:
+        for criterion in plan.policy.criteria:
             takes = policy.told(criterion, plan.asked.suites, plan.asked.runs) if plan.asked else ""
             click.echo(f"gate          {criterion.name}  ({criterion.origin})" + (f": {takes}" if takes else ""))
         return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,27 +28,33 @@ NEWLY_FAILING = "newly-failing"
     "measured run on a side, with 3 where the runs are too few to tell of any case.",
 )  # fmt: skip
 def command(before_path: Path, after_path: Path, form: str, fail_on: str | None) -> int:
-    """Tell two runs apart: which cases are newly failing or fixed, and which differences are noise.
+    """Tell two runs apart: which cases are newly failing or fixed, and which differences show nothing.
 
-    RUN_A is the earlier, RUN_B the later one: a run.json, the journal.jsonl of a run that ended, or a run's folder.
+    RUN_A is the earlier, RUN_B the later one: a run.json, the journal.jsonl of a run that ended, a run's folder, or the
+    folder that --out named, for its latest run.
     Nothing is asked or judged anew; the exit code is 0 unless --fail-on is given.
     """
     from agentops.cli import stored_run
-    from agentops.cli.run import coloured
+    from agentops.cli.run import coloured, columns
     from agentops.errors import ExitCode
     from agentops.reports import compare, compare_told
 
-    found = compare.compare(stored_run.read(before_path), stored_run.read(after_path))
+    found = compare.compare(*(stored_run.read(_newest(path)) for path in (before_path, after_path)))
     if form == "json":
         click.echo(compare.document(found), nl=False)
     elif form == "markdown":
         click.echo(compare_told.markdown(found), nl=False)
     else:
-        terminal = sys.stdout.isatty()
-        width = shutil.get_terminal_size((80, 24)).columns if terminal else 80
-        colour = coloured(terminal)
-        click.echo(compare_told.render(found, width=width, colour=colour), nl=False, color=colour)
+        colour = coloured(sys.stdout.isatty())
+        told = compare_told.render(found, width=columns(sys.stdout.isatty()), colour=colour)
+        click.echo(told, nl=False, color=colour)
     return int(ExitCode.PASS if fail_on is None else _gated(found))
+
+
+def _newest(path: Path) -> Path:
+    """The latest run in a folder of runs; anything else as it is."""
+    is_run = any((path / name).is_file() for name in ("run.json", "journal.jsonl"))
+    return path / "latest" if not is_run and (path / "latest").is_dir() else path
 
 
 def _gated(found: Comparison) -> ExitCode:

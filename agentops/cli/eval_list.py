@@ -40,6 +40,7 @@ def document(suites: Sequence[Suite], made: Composition) -> str:
             "probes": made.probes,
             "written": made.written,
             "generated": made.generated,
+            "imported": made.imported,
         },
     }
     return json.dumps(data, indent=1)

@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +31,9 @@ _REPORTS = ("junit.xml", "report.md", "results.sarif", "run.json", "verdict.json
 
 # A registry's address, perhaps with a folder (the grammar of distribution/reference).
 _REGISTRY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*/?")
+
+# Without a terminal: of a log of CI, which is wide.
+_COLUMNS = 100
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -76,8 +79,8 @@ def carry_out(
         if push and verdict.outcome is Outcome.PASS:
             run, verdict = _push(run, verdict, push, out=out, cancel=cancel)
         problems = write_reports(run, verdict, out, junit_path, sarif_path)
-        show(run, verdict)
         written = [name for name in _REPORTS if (out / name).is_file()]
+        show(run, verdict, written=written)
         click.echo(f"reports: {_shown(out)} ({', '.join(written) or 'none could be written'})")
         if save_baseline is not None:
             problems += _keep(run, verdict, plan, save_baseline)
@@ -140,14 +143,22 @@ def write_reports(
     return problems
 
 
-def show(run: RunResult, verdict: Verdict) -> None:
-    """The console report on standard output."""
-    from agentops.reports import console
+def show(run: RunResult, verdict: Verdict, *, written: Collection[str] = ()) -> None:
+    """The console report on standard output. `written` are the names of the reports that it may point to."""
+    from agentops.reports import console, markdown
 
-    terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size((80, 24)).columns if terminal else 80
-    colour = coloured(terminal)
-    click.echo(console.render(run, verdict, width=width, colour=colour), nl=False, color=colour)
+    whole = markdown.whole(run, verdict) if "report.md" in written else frozenset[str]()
+    colour = coloured(sys.stdout.isatty())
+    told = console.render(run, verdict, width=columns(sys.stdout.isatty()), colour=colour, whole=whole)
+    click.echo(told, nl=False, color=colour)
+
+
+def columns(terminal: bool) -> int:
+    """How wide a report is: as COLUMNS says, else as the terminal is, else 100."""
+    if terminal:
+        return shutil.get_terminal_size((80, 24)).columns
+    told = os.environ.get("COLUMNS", "")
+    return int(told) if re.fullmatch(r"[1-9][0-9]{0,3}", told) else _COLUMNS
 
 
 def coloured(terminal: bool) -> bool:

@@ -263,12 +263,7 @@ def _runs(data: int | dict[str, int], place: str) -> s.Runs:
 
 def _criterion(data: dict[str, Any], found: Document, index: int) -> Criterion:
     place = found.place(("gate", index))
-    if "max_loss" in data:
-        data = {"at_most" if key == "max_loss" else key: value for key, value in data.items()}
-    if ("at_least" in data) == ("at_most" in data):
-        raise ConfigError(
-            f"{place}: gate.{index}: needs exactly one of at_least and at_most", hint="say which side the bound is on"
-        )
+    data = _bounded(data, f"{place}: gate.{index}")
     severity = data.get("severity")
     rest = {k: v for k, v in data.items() if k not in ("where", "severity")}
     return Criterion(
@@ -277,6 +272,20 @@ def _criterion(data: dict[str, Any], found: Document, index: int) -> Criterion:
         severity=Severity(severity) if severity else None,
         origin=place,
     )
+
+
+def _bounded(data: dict[str, Any], place: str) -> dict[str, Any]:
+    """The criterion with its bound under at_least or at_most. Raises ConfigError where it has none, or several."""
+    given = [key for key in ("at_least", "at_most", "max_loss") if key in data]
+    if data["metric"] == "regression":
+        if given not in (["max_loss"], ["at_most"]):
+            hint = "say what loss of pass rate is accepted: max_loss: 0.03"
+            raise ConfigError(f"{place}: regression needs max_loss and no other bound", hint=hint)
+    elif "max_loss" in given:
+        raise ConfigError(f"{place}: max_loss belongs to regression", hint="write at_least or at_most")
+    elif len(given) != 1:
+        raise ConfigError(f"{place}: needs exactly one of at_least and at_most", hint="say which side the bound is on")
+    return {"at_most" if key == "max_loss" else key: value for key, value in data.items()}
 
 
 def _allowance(data: dict[str, Any]) -> Allowance:

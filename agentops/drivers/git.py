@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from agentops.errors import MeasurementError
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _TIMEOUT_S = 30.0
+_LARGE = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,24 @@ def state(root: Path) -> GitState:
         return GitState(commit=None, dirty=False)
     # A status that git cannot tell is not a clean one.
     return GitState(commit=commit.strip(), dirty=changes is None or bool(changes.strip()))
+
+
+def fingerprint(root: Path) -> str:
+    """A digest of the sources as they are: the commit, what differs from it, and new files that git does not ignore.
+    "" without git or a repository."""
+    try:
+        told = [_git(root, *words) for words in (("rev-parse", "HEAD"), ("diff", "HEAD", "--binary"))]
+        new = _git(root, "ls-files", "--others", "--exclude-standard", "-z")
+    except MeasurementError:
+        return ""
+    if None in told or new is None:
+        return ""
+    whole = hashlib.sha256("".join(text or "" for text in told).encode("utf-8", "surrogateescape"))
+    for name in sorted(filter(None, new.split("\0"))):
+        path = root / name
+        content = path.read_bytes() if path.is_file() and path.stat().st_size < _LARGE else b""
+        whole.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode("utf-8", "surrogateescape"))
+    return whole.hexdigest()
 
 
 def tracks(path: Path) -> bool:

@@ -9,6 +9,7 @@ from agentops.model.case import Attempt, Case, CaseResult, Suite
 from agentops.model.outcome import Outcome
 from agentops.model.run import StageError
 from agentops.model.settings import Runs
+from agentops.model.verdict import suite_name
 from agentops.stats.cases import CaseCount, intra_case_correlation
 from agentops.stats.consistency import pass_hat_k
 from agentops.stats.latency import percentile
@@ -25,7 +26,7 @@ def cases(
     for attempt in attempts:
         by_case[attempt.case_id].append(attempt)
     return tuple(
-        _case(case, suite.name, sorted(by_case[case.id], key=_run), runs=runs, needed=needed, complete=complete)
+        _case(case, suite_name(suite), sorted(by_case[case.id], key=_run), runs=runs, needed=needed, complete=complete)
         for suite in suites
         for case in suite.cases
     )
@@ -38,11 +39,10 @@ def _run(attempt: Attempt) -> int:
 def _case(
     case: Case, suite: str, attempts: list[Attempt], *, runs: Runs, needed: int | None, complete: bool
 ) -> CaseResult:
-    # A run that stopped early made fewer runs: the rule is held as the same share of them.
-    whole = max(case.runs or 0, runs.most)
-    asked = case.needed or needed or whole
     planned = max(len(attempts), case.runs or 0, runs.least)
-    least = -(-asked * planned // whole)
+    asked, whole = _share(case, runs, needed)
+    # The rule is held as the same share of the runs that were made, be these fewer or more; never of more than all.
+    least = min(-(-asked * planned // max(whole, 1)), planned)
     outcome = rule(attempts, runs=planned, needed=least) if planned else Outcome.SKIPPED
     if outcome is Outcome.ERROR and not complete and len(attempts) < planned:
         outcome = Outcome.INCONCLUSIVE
@@ -58,6 +58,13 @@ def _case(
         location=case.location,
         weight=case.weight,
     )
+
+
+def _share(case: Case, runs: Runs, needed: int | None) -> tuple[int, int]:
+    """How many of how many runs have to pass: a number belongs to the runs that stand where it was written."""
+    if case.needed:
+        return case.needed, case.runs or runs.most
+    return (needed, runs.most) if needed else (1, 1)
 
 
 def rule(attempts: Sequence[Attempt], *, runs: int, needed: int) -> Outcome:

@@ -7,40 +7,42 @@ the target is gone the run stops early and says so; what was not asked counts as
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from agentops.contracts import AgentAdapter, AskJudge, Journal, MetricKind, StopRule
 from agentops.errors import Interrupted, TargetError
 from agentops.evals import hiding, schedule, scoring
-from agentops.evals.metrics import tools
+from agentops.evals.attempts import summed
 from agentops.evals.pace import Pace
 from agentops.evals.schedule import Slot
 from agentops.evals.spent import Spent
 from agentops.evals.steps import Steps
-from agentops.model.case import Answer, Attempt, Case, Score, ToolCall
+from agentops.model.case import Answer, Attempt, Case, Score
 from agentops.model.codec import encode
-from agentops.model.outcome import Outcome, worst
+from agentops.model.outcome import Outcome
 from agentops.model.records import Keeper
-from agentops.model.seen import Context, Seen, total
+from agentops.model.seen import Context, Seen
 from agentops.model.settings import Budget, Price, Runs
-from agentops.text import cap
 
 # So many attempts in a row without any answer, and the target counts as gone.
 _GIVE_UP_AFTER = 10
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 30.0
-_KEPT_CHARS = 64 * 1024
+# So many attempts beyond the next one of the schedule are made at most, or twice the concurrency.
+_AHEAD = 16
+_STOPPED = "the job was stopped while it was asked"
+_LOST_FOR_GOOD = 3
 _LONG_CHARS = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to ask and how hard. At most `concurrency` calls at once, `timeout_s` for one turn. `metrics` are the user's
-    own."""
+    own. `runs` are those that the schedule was begun with; `more` rounds may be added now, as many as the most unless
+    given."""
 
     cases: tuple[Case, ...]
     runs: Runs
@@ -53,6 +55,7 @@ class Plan:
     prices: Mapping[str, Price] = field(default_factory=dict)
     context: Context = field(default_factory=Context)
     metrics: Mapping[str, MetricKind] = field(default_factory=dict)
+    more: int | None = None
 
     @property
     def most(self) -> int:
@@ -63,7 +66,7 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class Room:
     """What the runner is given to work with. `trouble()` tells whether the target died; values in `secrets` are taken
-    out of everything that is kept. `remember` is called with each attempt as it ends, then
+    out of everything that is kept. `asks` is called before an attempt is made, `remember` with it as it ended, then
     `on_attempt(done, failed, errors)`."""
 
     agent: AgentAdapter
@@ -76,6 +79,7 @@ class Room:
     remember: Callable[[Attempt], None] = lambda _: None
     on_attempt: Callable[[int, int, int], None] = lambda *_: None
     secrets: Sequence[str] = ()
+    asks: Callable[[Mapping[str, Any]], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +96,18 @@ class Ran:
     unknown_cost: str = ""
 
 
-async def run(plan: Plan, room: Room, *, earlier: Sequence[Attempt] = ()) -> Ran:
+Lost = Mapping[tuple[str, int], int]
+"""How often a run of a case was asked for and the job was stopped before it ended."""
+
+
+async def run(plan: Plan, room: Room, *, earlier: Sequence[Attempt] = (), lost: Lost | None = None) -> Ran:
     """Ask until every criterion is settled, after at least `plan.runs.least` rounds, or nothing is left to ask.
 
-    `earlier` are attempts of the same inputs that count already: nothing of them is asked again. Raises Interrupted
-    when `cancel` is set.
+    `earlier` are attempts of the same inputs that count already: nothing of them is asked again. What was `lost` is
+    asked again and told as a retry; lost for the third time it is an error, so that stopping a job is no way to throw
+    the dice anew. Raises Interrupted when `cancel` is set.
     """
-    work = _Work(plan, room, earlier)
+    work = _Work(plan, room, earlier, lost or {})
     try:
         async with asyncio.TaskGroup() as group:
             watch = group.create_task(_watch(room.cancel))
@@ -112,37 +121,47 @@ async def run(plan: Plan, room: Room, *, earlier: Sequence[Attempt] = ()) -> Ran
 class _Work:
     """What the workers share."""
 
-    def __init__(self, plan: Plan, room: Room, earlier: Sequence[Attempt]) -> None:
+    def __init__(self, plan: Plan, room: Room, earlier: Sequence[Attempt], lost: Lost) -> None:
         self._plan = plan
         self._room = room
+        self._lost = lost
         self.pace = Pace(plan.concurrency)
         self.spent = Spent(plan.budget)
         self.kept = Keeper()
         self.gone = ""
         self.broke_off = ""
         self._silent = self._failed = self._errors = self._busy = 0
-        self._made: dict[str, int] = {}
+        self._made: dict[str, set[int]] = {case.id: set() for case in plan.cases}
+        self._turns = {case.id: _calls(case) for case in plan.cases}
+        self._handed = 0
+        self._moved = asyncio.Event()
         self._waiting: dict[int, Attempt] = {}
         self._next = 1
         for attempt in earlier:
             self._note(attempt)
-            self._made[attempt.case_id] = max(self._made.get(attempt.case_id, 0), attempt.run)
+            self._made[attempt.case_id].add(attempt.run)
+            if not attempt.earlier:
+                # Of this very run, before it was stopped: its budget is the same.
+                self.spent.calls += self._turns[attempt.case_id] * (1 + len(attempt.retries))
+                self.spent.take(attempt)
         self._taken = {attempt.position for attempt in earlier}
         self._slots = self._schedule(sum(attempt.earlier for attempt in earlier))
 
     def _schedule(self, before: int) -> Iterator[Slot]:
         """What is left to ask: gaps that a killed run left, the rounds up to the most, then what cases are owed.
 
-        Where `before` attempts of earlier runs reach the cap already, as many rounds again are planned.
+        Where `before` attempts of earlier runs reach the cap already, more rounds are planned.
         """
         cases, most = self._plan.cases, self._plan.most
-        last = most if before < most else -(-before // len(cases)) * len(cases) + most
+        more = len(cases) * (self._plan.more or self._plan.runs.most)
+        last = min(most, before + more) if before < most else -(-before // len(cases)) * len(cases) + more
         for slot in schedule.slots(cases, seed=self._plan.seed, first=1, last=last):
             if slot.position in self._taken:
                 continue
             if self._enough(slot.position):
                 break
-            self._made[slot.case.id] = slot.run
+            self._made[slot.case.id].add(slot.run)
+            self._handed = slot.position
             yield slot
         yield from schedule.still_owed(cases, self._made)
 
@@ -153,6 +172,7 @@ class _Work:
         """Makes one attempt after the other until there is nothing left to make."""
         while True:
             async with self.pace.turn():
+                await self._not_too_far()
                 slot = next(self._slots, None)
                 if slot is None or self._stop(slot):
                     return
@@ -161,14 +181,28 @@ class _Work:
                     attempt = await self._attempt(slot)
                 finally:
                     self._busy -= 1
+                if self._room.cancel.is_set() and attempt.outcome is Outcome.ERROR:
+                    return  # what the user stopped is no trouble of the agent's
                 self._take(attempt)
+
+    async def _not_too_far(self) -> None:
+        """Waits while the schedule's next attempt is long overdue: what is asked meanwhile cannot settle anything."""
+        while self._handed - self._next >= max(_AHEAD, 2 * self._plan.concurrency) and not self.gone:
+            self._moved.clear()
+            await self._moved.wait()
 
     def _stop(self, slot: Slot) -> bool:
         if self.gone or self.broke_off:
             return True
-        calls = len(slot.case.turns) + sum(step.kind == "say" for step in slot.case.setup)
-        self.broke_off = self.spent.room(calls, in_flight=self._busy)
+        self.broke_off = self._reserve(slot.case)
         return self.broke_off != ""
+
+    def _reserve(self, case: Case) -> str:
+        """Why the case cannot be afforded any more; "" where its calls are counted now."""
+        calls = self._turns[case.id]
+        why = self.spent.room(calls, in_flight=self._busy)
+        self.spent.calls += 0 if why else calls
+        return why
 
     def _take(self, attempt: Attempt) -> None:
         """Record an attempt as it ended."""
@@ -190,6 +224,7 @@ class _Work:
         while (ready := self._waiting.pop(self._next, None)) is not None:
             self._room.rule.add(ready)
             self._next += 1
+        self._moved.set()
 
     def _is_gone(self, attempt: Attempt) -> None:
         if attempt.latency_s is not None:
@@ -203,24 +238,34 @@ class _Work:
 
     async def _attempt(self, slot: Slot) -> Attempt:
         """One attempt with its retries. Never raises for what the target does."""
-        case, causes = slot.case, list[str]()
+        case, lost = slot.case, self._lost.get((slot.case.id, slot.run), 0)
+        causes = [_STOPPED] * lost
         session = f"{self._plan.session_prefix}-{case.id}-{slot.run}"
         empty = Attempt(case.id, slot.run, 0, Outcome.ERROR, position=slot.position)
+        if lost >= _LOST_FOR_GOOD:
+            return replace(empty, error=f"{_STOPPED}, {lost} times", retries=tuple(causes))
+        asked = {"position": slot.position, "case_id": case.id, "run": slot.run}
+        self._room.journal.append("asked", asked)
+        self._room.asks(asked)
         while True:
             # A retry is a new conversation: the broken call may have left half a turn behind.
             name = f"{session}-retry{len(causes)}" if causes else session
             try:
                 answers = await self._converse(case, name)
             except TargetError as error:
-                if not error.retryable or len(causes) >= self._plan.retries:
+                spent = "" if not error.retryable or self._enough_tried(causes, lost) else self._reserve(case)
+                if not error.retryable or self._enough_tried(causes, lost) or spent:
                     told = f"{error.message} ({error.hint})" if error.hint else error.message
                     return replace(empty, error=told, retries=tuple(causes))
                 causes.append(error.message)
-                await self._wait(error, tries=len(causes))
+                await self._wait(error, tries=len(causes) - lost)
                 continue
             self.pace.went_well()
             scores = await self._scores(case, answers, name)
-            return _summed(replace(empty, retries=tuple(causes), scores=scores), answers)
+            return summed(replace(empty, retries=tuple(causes), scores=scores), answers)
+
+    def _enough_tried(self, causes: Sequence[str], lost: int) -> bool:
+        return len(causes) - lost >= self._plan.retries
 
     async def _wait(self, error: TargetError, *, tries: int) -> None:
         """Until the next try: what the target asked for, else doubling. One that is too busy gets fewer calls."""
@@ -236,12 +281,10 @@ class _Work:
         """All turns of the case. Raises TargetError."""
         timeout_s = self._plan.timeout_s
         if case.setup and self._room.steps is not None:
-            self.spent.calls += sum(step.kind == "say" for step in case.setup)
             await self._room.steps.prepare(case.setup, session=session, timeout_s=timeout_s)
         dialogue = self._room.agent.dialogue(session)
         answers = []
         for turn in case.turns:
-            self.spent.calls += 1
             answers.append(self._priced(await dialogue.say(turn, timeout_s=timeout_s)))
         return tuple(answers)
 
@@ -287,40 +330,6 @@ async def _watch(cancel: threading.Event) -> None:
     raise Interrupted("the evals were stopped")
 
 
-def _summed(attempt: Attempt, answers: tuple[Answer, ...]) -> Attempt:
-    """The attempt with what its answers add up to."""
-    usages = [answer.usage for answer in answers]
-    latency_s = total([answer.latency_s for answer in answers])
-    cost = total([answer.cost_usd for answer in answers])
-    known = all(usage is not None for usage in usages)
-    return replace(
-        attempt,
-        outcome=worst(score.outcome for score in attempt.scores),
-        error=_unjudged(attempt.scores),
-        latency_s=None if latency_s is None else round(latency_s, 6),
-        first_token_s=answers[-1].first_token_s,
-        input_tokens=sum(usage.input_tokens for usage in usages if usage) if known else None,
-        output_tokens=sum(usage.output_tokens for usage in usages if usage) if known else None,
-        cost_usd=None if cost is None else round(cost, 9),
-        model=answers[-1].model,
-        path=_path(answers),
-        answers=tuple(_kept(answer) for answer in answers),
-    )
-
-
-def _path(answers: tuple[Answer, ...]) -> str:
-    calls = [answer.tool_calls for answer in answers]
-    return "" if None in calls else tools.path([call for some in calls for call in some or ()])
-
-
-def _unjudged(scores: Sequence[Score]) -> str:
-    return next((f"{s.assertion}: {s.reason}" for s in scores if s.outcome is Outcome.ERROR), "")
-
-
-def _kept(answer: Answer) -> Answer:
-    """The answer as it goes to the journal: whole, unless it is absurdly long."""
-    calls = answer.tool_calls
-    with contextlib.suppress(TypeError, ValueError):
-        if calls and len(json.dumps([c.arguments for c in calls], default=str)) > _KEPT_CHARS:
-            calls = tuple(ToolCall(c.name, {"": cap(str(c.arguments), 1000)}, c.status) for c in calls)
-    return replace(answer, text=cap(answer.text, _KEPT_CHARS), tool_calls=calls)
+def _calls(case: Case) -> int:
+    """The calls that one attempt takes."""
+    return len(case.turns) + sum(step.kind == "say" for step in case.setup)

@@ -7,7 +7,7 @@ same inputs, goes on where the last one ended.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agentops.model.case import Case
@@ -24,7 +24,7 @@ class Slot:
 
 def round_of(cases: Sequence[Case], number: int, *, seed: int) -> list[Case]:
     """The cases in the order of that round, counted from 1: the same for the same seed, whatever came before."""
-    order = list(cases)
+    order = sorted(cases, key=lambda case: case.id)  # whatever the order of suites and files
     random.Random(f"{seed}:{number}").shuffle(order)  # noqa: S311  an order, not a secret
     return order
 
@@ -39,8 +39,10 @@ def slots(cases: Sequence[Case], *, seed: int, first: int, last: int) -> Iterato
                 yield Slot(position, case, number)
 
 
-def still_owed(cases: Sequence[Case], made: Mapping[str, int]) -> Iterator[Slot]:
-    """What cases with a number of runs of their own still lack, outside of the schedule. `made` counts runs."""
+def still_owed(cases: Sequence[Case], made: Mapping[str, Collection[int]]) -> Iterator[Slot]:
+    """What cases with a number of runs of their own still lack, outside of the schedule. `made` are the runs of each
+    case that were made."""
     for case in cases:
-        for run in range(made.get(case.id, 0) + 1, (case.runs or 0) + 1):
-            yield Slot(0, case, run)
+        for run in range(1, (case.runs or 0) + 1):
+            if run not in made.get(case.id, ()):
+                yield Slot(0, case, run)

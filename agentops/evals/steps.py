@@ -15,7 +15,7 @@ from typing import Any
 
 from agentops.contracts import AgentAdapter, MetricKind
 from agentops.drivers import process
-from agentops.errors import AgentopsError, TargetError
+from agentops.errors import AgentopsError, Interrupted, TargetError
 from agentops.evals import scoring
 from agentops.model.case import Answer, Assertion, Score, Step, Turn
 from agentops.model.outcome import Outcome
@@ -64,6 +64,8 @@ class Steps:
         do = self._http if step.kind == "http" else self._command
         try:
             first, text = await do(step.params, session)
+        except Interrupted:
+            raise
         except (AgentopsError, OSError) as error:
             return [Score(step.kind, Outcome.ERROR, one_line(str(error)))]
         expect: Sequence[Assertion] = step.params.get("expect", ())

@@ -53,7 +53,7 @@ def decide(run: RunResult, policy: Policy, *, baselines: Baselines | None = None
         environment=policy.environment,
         warnings=warnings,
         not_gated=_not_gated(run, policy),
-        out_of_scope=tuple(c.name for c in policy.criteria if c not in asked),
+        out_of_scope=tuple(c.name for c in (*policy.criteria, *policy.aside) if c not in asked),
         not_recordable=_not_recordable(run, outcome, warnings),
         scripted=run.scripted,
         policy_sha256=policy.sha256,
@@ -122,7 +122,7 @@ def _line(run: RunResult, outcome: Outcome, results: Sequence[CriterionResult], 
 
 
 def _not_gated(run: RunResult, policy: Policy) -> tuple[str, ...]:
-    asked = {c.metric for c in policy.criteria}
+    asked = {f"{c.metric}{end}" for c in policy.criteria for end in ("", "_low", "_high")}
     return tuple(
         f"{name} {_number(value)}" for s in run.stages for name, value in s.values.items() if name not in asked
     )

@@ -33,14 +33,14 @@ def _judged(run: RunResult, criterion: Criterion) -> CriterionResult:
     if not _any_measured(run, criterion):
         return _result(criterion, Outcome.ERROR, "nothing was measured for it", hint="see the errors of its stage")
     if criterion.metric in gauges.KINDS:
-        return _result(criterion, Outcome.ERROR, f"no case has the tag {criterion.where.tag!r}")
+        return _result(criterion, Outcome.ERROR, f"there is no case of the {criterion.where.cases}")
     return _JUDGES[criterion.metric](run, criterion)
 
 
 def concerns(run: RunResult, criterion: Criterion) -> bool:
     """Whether the run has a case that the criterion looks at; one that looks at no cases concerns every run."""
-    tag, evals = criterion.where.tag, run.stage("evals")
-    return not tag or evals is None or any(tag in case.tags for case in evals.cases)
+    where, evals = criterion.where, run.stage("evals")
+    return not where.cases or evals is None or any(where.takes(case.suite, case.tags) for case in evals.cases)
 
 
 def _behaviour(evals: StageResult, criteria: Sequence[Criterion], baselines: Baselines) -> tuple[CriterionResult, ...]:
@@ -54,7 +54,7 @@ def _behaviour(evals: StageResult, criteria: Sequence[Criterion], baselines: Bas
 
 
 def _design(evals: StageResult, baselines: Baselines) -> Design:
-    members = tuple(Member(r.case_id, r.tags, r.weight, r.needed, r.planned) for r in evals.cases)
+    members = tuple(Member(r.case_id, r.tags, r.weight, r.needed, r.planned, r.suite) for r in evals.cases)
     sampling = evals.sampling
     runs = max((len(r.attempts) for r in evals.cases), default=1)
     return Design(

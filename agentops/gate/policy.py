@@ -6,63 +6,28 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agentops.config.document import nearest
 from agentops.errors import ConfigError, UsageError
-from agentops.gate import gauges
-from agentops.gate.gauges.base import Design, Member
-from agentops.gate.gauges.bounds import QUANTILES, Consistency, Latency
-from agentops.gate.gauges.rates import SuiteRate
-from agentops.model.case import Case, Suite
+from agentops.gate.metrics import DEFAULT, METRICS, Metric, on_behaviour, stages_of
+from agentops.gate.reach import attempts_needed, of_part, refuse_unreachable, told
 from agentops.model.codec import encode
 from agentops.model.finding import Severity
-from agentops.model.settings import Runs, Settings
-from agentops.model.verdict import Allowance, Criterion, Policy, Where
-from agentops.stats import latency, planning
-from agentops.stats.intervals import trials_needed
+from agentops.model.settings import Settings
+from agentops.model.verdict import OWN, PACK, Allowance, Criterion, Policy, Where
+
+__all__ = [
+    "DEFAULT_PASS_RATE", "DEFAULT_RISK", "METRICS", "Metric", "attempts_needed", "build", "checked", "of_part",
+    "on_behaviour", "policy", "refuse_unreachable", "rounds_needed", "stages_of", "told",
+]  # fmt: skip
 
 DEFAULT_PASS_RATE = 0.85
 DEFAULT_RISK = 0.8
 
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """What can be demanded: which stages measure it, and on which side its bound lies. `runs` of each case are made at
-    least."""
-
-    stages: tuple[str, ...]
-    side: str
-    least: float = 0.0
-    most: float = math.inf
-    needs_k: bool = False
-    runs: int = 0
-
-    def means(self, bound: float) -> bool:
-        """Whether the bound could both be met and be missed: the ends of the range are true of every run."""
-        above = bound > self.least if self.side == "at_least" else bound >= self.least
-        return above and bound < self.most
-
-
-METRICS = {
-    "pass_rate": Metric(("evals",), "at_least", most=1.0),
-    "weighted_pass_rate": Metric(("evals",), "at_least", most=1.0),
-    "violations": Metric(("evals",), "at_most"),
-    "consistency_pass_all_k": Metric(("evals",), "at_least", most=1.0, needs_k=True),
-    "case_rate": Metric(("evals",), "at_least", most=1.0 + 1e-9),
-    "path_agreement": Metric(("evals",), "at_least", most=1.0 + 1e-9, runs=2),
-    "flaky_cases": Metric(("evals",), "at_most", runs=3),
-    "regression": Metric(("evals",), "at_most", most=1.0, runs=3),
-    **dict.fromkeys(QUANTILES, Metric(("evals",), "at_most")),
-    "tokens_per_case": Metric(("evals",), "at_most"),
-    "cost_usd_per_case": Metric(("evals",), "at_most"),
-    "judge_agreement": Metric(("evals",), "at_least", most=1.0),
-    "suite_cases": Metric(("evals",), "at_least"),
-    "findings": Metric(("prompts", "code", "dependencies"), "at_most"),
-    "prompt_risk": Metric(("prompts",), "at_most", most=1.0),
-    "prompt_risk_high": Metric(("prompts",), "at_most", most=1.0),
-    "tests_failed": Metric(("unit",), "at_most"),
-}
+# Criteria that speak of how often cases pass, and packs of which none may fail.
+_RATES = ("pass_rate", "violations", "consistency_pass_all_k")
+_ATTACKS = ("pack:injection", "pack:owasp-agentic")
 
 
 def build(settings: Settings, environment: str, *, measured: Sequence[str] = ()) -> Policy:
@@ -71,6 +36,7 @@ def build(settings: Settings, environment: str, *, measured: Sequence[str] = ())
     configured = _configured(settings)
     for criterion in settings.gate:
         _refuse_unmeasured(criterion, configured)
+        _refuse_untold(criterion, settings)
     criteria = tuple(checked(c) for c in settings.gate)
     criteria += _implied(settings, criteria, configured | set(measured))
     allowance = _allowance(settings, environment)
@@ -84,86 +50,9 @@ def policy(environment: str, criteria: tuple[Criterion, ...], allowance: Allowan
     return Policy(environment, criteria, allowance, digest)
 
 
-def stages_of(criterion: Criterion) -> tuple[str, ...]:
-    """The stages that measure what the criterion looks at."""
-    return (criterion.where.stage,) if criterion.where.stage else METRICS[criterion.metric].stages
-
-
 def rounds_needed(policy: Policy) -> int:
     """How often every case has to be run before the policy's criteria can be judged at all."""
-    return max((max(METRICS[c.metric].runs, c.k or 0) for c in policy.criteria if _on_behaviour(c)), default=0)
-
-
-def refuse_unreachable(policy: Policy, suites: Sequence[Suite], runs: Runs) -> None:
-    """Raise ConfigError for a criterion that no outcome of the planned runs could ever meet, or that looks at no
-    case, and say what would suffice."""
-    for criterion in policy.criteria:
-        if _on_behaviour(criterion):
-            _refuse_unreachable(criterion, suites, runs)
-
-
-def _on_behaviour(c: Criterion) -> bool:
-    return METRICS[c.metric].stages == ("evals",)
-
-
-def _refuse_unreachable(c: Criterion, suites: Sequence[Suite], runs: Runs) -> None:
-    cases = _cases_of(c, suites)
-    if not cases and c.metric != "suite_cases":
-        tags = sorted({t for suite in suites for case in suite.cases for t in case.tags})
-        raise ConfigError(
-            f"{c.origin}: {c.name}: no case has the tag {c.where.tag!r}{nearest(c.where.tag or '', tags)}",
-            hint=f"tags in use: {', '.join(tags) or 'none'}",
-        )
-    wanted = max(c.k or 1, METRICS[c.metric].runs)
-    if wanted > runs.most:
-        what = f"k is {c.k}" if c.k else f"it takes {wanted} runs of each case"
-        raise ConfigError(
-            f"{c.origin}: {c.name}: {what}, a case has {runs.most} runs at most",
-            hint="raise evals.runs" + (", or lower k" if c.k else ""),
-        )
-    if c.metric == "suite_cases":
-        if len(cases) < (c.at_least or 0):
-            raise ConfigError(
-                f"{c.origin}: {c.name}: there are {len(cases)} such cases", hint="add cases, or lower the demand"
-            )
-        return
-    attempts, needed = attempts_needed(c, len(cases), runs)
-    if attempts < needed:
-        what = f"blocks of {c.k} runs" if c.k else "attempts"
-        enough = -(-needed // len(cases)) * (c.k or 1)
-        raise ConfigError(
-            f"{c.origin}: {c.name} at confidence {c.confidence:g} can never be met by {attempts} {what}: "
-            f"even without a failure it takes {needed}",
-            hint=f"with {len(cases)} cases set evals.runs to at least {enough}, add cases, or lower the demand",
-        )
-
-
-def attempts_needed(c: Criterion, cases: int, runs: Runs) -> tuple[int, int]:
-    """How many attempts (blocks of k runs for consistency) the budget holds, and how many, none of them failed, a
-    criterion takes at the least. (1, 0) for one of which that cannot be said."""
-    gauge = gauges.make(
-        replace(c, where=Where()), Design(tuple(Member(str(i)) for i in range(cases)), runs.least, runs.most)
-    )
-    if isinstance(gauge, SuiteRate):
-        least = planning.min_calls_to_pass(gauge.plan)
-        return gauge.plan.calls, least if least is not None else cases * (planning.rounds_to_pass(gauge.plan) or 0)
-    if isinstance(gauge, Consistency):
-        return cases * (runs.most // (c.k or 1)), trials_needed(c.at_least or 0.0, gauge.level)
-    if isinstance(gauge, Latency):
-        return cases * runs.most, latency.samples_needed(QUANTILES[c.metric], gauge.level)
-    return 1, 0
-
-
-def told(c: Criterion, suites: Sequence[Suite], runs: Runs) -> str:
-    """What a criterion takes before it can hold, "" where nothing can be said."""
-    count = len(_cases_of(c, suites))
-    needed = attempts_needed(c, count, runs)[1] if _on_behaviour(c) and count else 0
-    what = f"blocks of {c.k} runs" if c.k else "attempts"
-    return f"takes {needed} {what} without a failure" if needed else ""
-
-
-def _cases_of(c: Criterion, suites: Sequence[Suite]) -> list[Case]:
-    return [case for suite in suites for case in suite.cases if not c.where.tag or c.where.tag in case.tags]
+    return max((max(METRICS[c.metric].runs, c.k or 0) for c in policy.criteria if on_behaviour(c)), default=0)
 
 
 def checked(c: Criterion) -> Criterion:
@@ -171,21 +60,37 @@ def checked(c: Criterion) -> Criterion:
     metric = METRICS[c.metric]
     bound = c.at_least if metric.side == "at_least" else c.at_most
     if bound is None:
-        raise ConfigError(f"{c.origin}: {c.metric} is bounded by {metric.side}", hint=f"write {metric.side} instead")
+        side = "max_loss" if c.metric == "regression" else metric.side
+        raise ConfigError(f"{c.origin}: {c.metric} is bounded by {side}", hint=f"write {side} instead")
     if not metric.means(bound):
-        hint = (
-            "demand violations at_most 0 where nothing may fail" if bound >= 1 else "write a bound that can be missed"
-        )
-        raise ConfigError(f"{c.origin}: {c.name}: every run or no run would meet this", hint=hint)
-    if metric.needs_k != (c.k is not None):
+        raise ConfigError(f"{c.origin}: {c.name}: every run or no run would meet this", hint=_other(metric, bound))
+    _check_keys(c, metric)
+    return replace(c, severity=Severity.LOW) if c.metric == "findings" and c.severity is None else c
+
+
+def _other(metric: Metric, bound: float) -> str:
+    """What may have been meant by a bound that means nothing."""
+    if metric.side == "at_least" and bound == 1:
+        return "demand violations at_most 0 where nothing may fail"
+    if math.isfinite(metric.most) and metric.most <= bound <= 100 and metric.means(bound / 100):
+        return f"rates are shares of one: was {bound / 100:g} meant?"
+    return "write a bound that can be missed"
+
+
+def _check_keys(c: Criterion, metric: Metric) -> None:
+    """Refuse keys that belong to other metrics, and those that are missing."""
+    if metric.needs_k and c.k is None:
+        raise ConfigError(f"{c.origin}: {c.metric}: the key k is missing", hint="say how many runs of a case: k: 3")
+    if c.k is not None and not metric.needs_k:
+        raise ConfigError(f"{c.origin}: {c.metric}: k belongs to consistency_pass_all_k", hint="remove k")
+    if c.metric == "regression" and c.against is None:
+        hint = "name a baseline: against: main (agentops check --save-baseline main keeps one)"
+        raise ConfigError(f"{c.origin}: regression: the key against is missing", hint=hint)
+    if c.against is not None and c.metric != "regression":
+        raise ConfigError(f"{c.origin}: {c.metric}: against belongs to regression", hint="remove against")
+    if c.where.cases and metric.stages != ("evals",):
         raise ConfigError(
-            f"{c.origin}: k belongs to consistency_pass_all_k and to nothing else", hint="add or remove k"
-        )
-    if c.where.tag and metric.stages != ("evals",):
-        raise ConfigError(f"{c.origin}: {c.metric} has no tags", hint="where.tag selects behavioural cases")
-    if (c.metric == "regression") != (c.against is not None):
-        raise ConfigError(
-            f"{c.origin}: against belongs to regression and to nothing else", hint="name a baseline, or remove the key"
+            f"{c.origin}: {c.metric} looks at no cases", hint="where.tag and where.suite select behavioural cases"
         )
     if c.estimand != "suite" and c.metric != "pass_rate":
         raise ConfigError(f"{c.origin}: {c.metric} has no estimand", hint="estimand belongs to pass_rate")
@@ -193,7 +98,6 @@ def checked(c: Criterion) -> Criterion:
         raise ConfigError(f"{c.origin}: where.stage belongs to findings", hint="remove where.stage")
     if c.severity is not None and c.metric != "findings":
         raise ConfigError(f"{c.origin}: severity belongs to findings", hint="remove severity")
-    return replace(c, severity=Severity.LOW) if c.metric == "findings" and c.severity is None else c
 
 
 def _configured(settings: Settings) -> set[str]:
@@ -213,10 +117,25 @@ def _refuse_unmeasured(c: Criterion, configured: set[str]) -> None:
         )
 
 
+def _refuse_untold(c: Criterion, settings: Settings) -> None:
+    """A demand on a number that the configuration gives nobody the means to tell."""
+    judge = settings.evals.judge if settings.evals else None
+    if c.metric == "judge_agreement" and (judge is None or judge.calibration is None):
+        raise ConfigError(
+            f"{c.origin}: {c.name}: no labelled answers are configured",
+            hint="name a file of them under evals.judge.calibration",
+        )
+    streams = settings.agent.stream or (settings.agent.http is not None and settings.agent.http.stream)
+    if c.metric.startswith("latency_first_token") and not streams:
+        raise ConfigError(
+            f"{c.origin}: {c.name}: the time to the first token shows in streamed answers only",
+            hint="set agent.stream (agent.http.stream for the protocol http)",
+        )
+
+
 def _implied(settings: Settings, asked: Sequence[Criterion], stages: set[str]) -> tuple[Criterion, ...]:
     """What a stage has to meet where no criterion speaks of all that it measures."""
-    whole = {(c.metric, stage) for c in asked if c.where.tag is None for stage in stages_of(c)}
-    rates = ("pass_rate", "violations", "consistency_pass_all_k")
+    whole = {(c.metric, stage) for c in asked if not c.where.cases for stage in stages_of(c)}
     implied = []
     if "prompts" in stages:
         implied += _of_prompts(settings, asked)
@@ -226,9 +145,32 @@ def _implied(settings: Settings, asked: Sequence[Criterion], stages: set[str]) -
             implied.append(Criterion("findings", at_most=0, severity=Severity.HIGH, where=where, origin="default"))
     if "unit" in stages and ("tests_failed", "unit") not in whole:
         implied.append(Criterion("tests_failed", at_most=0, origin="default"))
-    if "evals" in stages and not {(rate, "evals") for rate in rates} & whole:
-        implied.append(Criterion("pass_rate", at_least=DEFAULT_PASS_RATE, origin="default"))
+    if "evals" in stages:
+        implied += _of_suites(settings.evals.suites if settings.evals else (), asked)
     return tuple(implied)
+
+
+def _of_suites(suites: Sequence[str], asked: Sequence[Criterion]) -> list[Criterion]:
+    """What the cases have to meet: own ones and those of each pack apart, so that many harmless cases do not make up
+    for attacks that got through."""
+    spoken = {c.where.suite for c in asked if c.metric in _RATES and c.where.tag is None}
+    packs = list(dict.fromkeys(name for name in suites if name.startswith(PACK)))
+    own = len(packs) < len(suites) or not suites
+    if None in spoken:
+        return []
+    if not packs:
+        return [] if OWN in spoken else [_default_rate(Where())]
+    implied = [_default_rate(Where(suite=OWN))] if own and OWN not in spoken else []
+    for name in packs:
+        where = Where(suite=name)
+        if name not in spoken:
+            attack = Criterion("violations", at_most=0, where=where, origin=DEFAULT)
+            implied.append(attack if name in _ATTACKS else _default_rate(where))
+    return implied
+
+
+def _default_rate(where: Where) -> Criterion:
+    return Criterion("pass_rate", at_least=DEFAULT_PASS_RATE, where=where, origin=DEFAULT)
 
 
 def _of_prompts(settings: Settings, asked: Sequence[Criterion]) -> list[Criterion]:

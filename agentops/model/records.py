@@ -1,8 +1,10 @@
 """The records of a journal, and the run that they add up to. Their kinds:
 
 run       what was planned: id, agent, scope, plan
-evals     seed, planned attempts and identity of the inputs, written before the first call
-attempt   one run of a case, as it ended; those of earlier runs of the same inputs come first
+evals     seed, runs and identity of the inputs, written before the first call
+earlier   an attempt of an earlier run of the same inputs; `evals` says how many of the last ones count
+asked     a run of a case that is asked for now
+attempt   one run of a case, as it ended
 stage     a stage as it ended, its cases without their attempts
 finished  the run without its stages; a journal without it is of a run that did not end
 pushed    where the image went after a pass, and the digest that it got there
@@ -42,7 +44,7 @@ def rebuild(records: Iterable[Mapping[str, Any]]) -> RunResult:
 
     Raises DecodeError where the run did not end or a record has another shape.
     """
-    kept = Keeper()
+    kept, before = Keeper(), list[Attempt]()
     stages: list[StageResult] = []
     end: Mapping[str, Any] | None = None
     pushed: dict[str, Any] = {}
@@ -50,6 +52,10 @@ def rebuild(records: Iterable[Mapping[str, Any]]) -> RunResult:
         kind = record.get("kind")
         if kind == "attempt":
             kept.keep(_attempt(record))
+        elif kind == "earlier":
+            before.append(_attempt(record))
+        elif kind == "evals":
+            _take_earlier(kept, before, record)
         elif kind == "stage":
             stages.append(decode(StageResult, record["result"], "stage"))
         elif kind == "finished":
@@ -66,25 +72,41 @@ def rebuild(records: Iterable[Mapping[str, Any]]) -> RunResult:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A run that was stopped: the attempts that it made, as a run.json keeps them, the seed of their order and the
-    identity of what they measured, None where the evals had not begun."""
+    """A run that was stopped: the attempts that it made, as a run.json keeps them; what its `evals` record says, {}
+    where they had not begun; and how often a run of a case was asked for and not ended."""
 
     attempts: tuple[Attempt, ...]
-    seed: int | None
-    identity: Any
+    begun: Mapping[str, Any]
+    lost: Mapping[tuple[str, int], int]
     finished: bool
 
 
 def unfinished(records: Iterable[Mapping[str, Any]]) -> Unfinished:
     """What a journal tells of a run that is to go on. Raises DecodeError where a record has another shape."""
-    kept, begun, finished = Keeper(), dict[str, Any](), False
+    kept, before, begun, finished = Keeper(), list[Attempt](), dict[str, Any](), False
+    lost: dict[tuple[str, int], int] = defaultdict(int)
     for record in records:
-        if record.get("kind") == "attempt":
-            kept.keep(_attempt(record))
-        elif record.get("kind") == "evals":
+        kind = record.get("kind")
+        if kind == "attempt":
+            attempt = kept.keep(_attempt(record))
+            lost.pop((attempt.case_id, attempt.run), None)
+        elif kind == "earlier":
+            before.append(_attempt(record))
+        elif kind == "asked":
+            lost[record["case_id"], record["run"]] += 1
+        elif kind == "evals":
+            _take_earlier(kept, before, record)
             begun = dict(record)
-        finished = finished or record.get("kind") == "finished"
-    return Unfinished(tuple(kept.attempts), begun.get("seed"), begun.get("identity"), finished)
+        finished = finished or kind == "finished"
+    return Unfinished(tuple(kept.attempts), begun, dict(lost), finished)
+
+
+def _take_earlier(kept: Keeper, before: list[Attempt], record: Mapping[str, Any]) -> None:
+    """The evidence that a run rests on: what was copied before it began, and nothing of a copy that broke off."""
+    count = record.get("earlier", 0)
+    for attempt in before[len(before) - count :]:
+        kept.keep(attempt)
+    before.clear()
 
 
 class Keeper:

@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agentops.model.case import Suite
 from agentops.model.finding import Severity
 from agentops.model.outcome import Outcome
 
 SCHEMA = "agentops.verdict/1"
 
 
+PACK = "pack:"
+"""How the names of suites that come with agentops begin."""
+OWN = "own"
+"""Stands for all suites that are no packs."""
+
+
+def suite_name(suite: Suite) -> str:
+    """How criteria and results call a suite: packs by pack:NAME."""
+    return suite.path if suite.path.startswith(PACK) else suite.name
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Restricts a criterion to cases of a tag or findings of a stage."""
+    """Restricts a criterion to cases of a tag, of a suite (`own`: of all that are no packs), or findings of a stage."""
 
     tag: str | None = None
     stage: str | None = None
+    suite: str | None = None
+
+    def takes(self, suite: str, tags: Sequence[str]) -> bool:
+        """Whether a case of this suite with these tags is looked at."""
+        if self.suite is not None and suite != self.suite and (self.suite != OWN or suite.startswith(PACK)):
+            return False
+        return not self.tag or self.tag in tags
+
+    @property
+    def cases(self) -> str:
+        """The restriction to cases in words, "" where there is none: tag 'safety', suite 'own'."""
+        parts = (("tag", self.tag), ("suite", self.suite))
+        return ", ".join(f"{name} {value!r}" for name, value in parts if value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +77,8 @@ class Criterion:
     def _scope(self) -> tuple[tuple[str, str | None], ...]:
         estimand = self.estimand if self.estimand != "suite" else None
         return (
-            ("tag", self.where.tag), ("stage", self.where.stage), ("estimand", estimand), ("against", self.against)
+            ("tag", self.where.tag), ("suite", self.where.suite), ("stage", self.where.stage),
+            ("estimand", estimand), ("against", self.against),
         )  # fmt: skip
 
 
@@ -71,12 +97,14 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """All demands, and what the environment allows. `sha256` identifies it in a record."""
+    """All demands, and what the environment allows. `sha256` identifies it in a record. `aside` are demands that the
+    part that was chosen cannot answer."""
 
     environment: str
     criteria: tuple[Criterion, ...]
     allowance: Allowance = Allowance()
     sha256: str = ""
+    aside: tuple[Criterion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

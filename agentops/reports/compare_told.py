@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 from agentops.reports import summary
 from agentops.reports.compare import CONFIDENCE, TEST, Comparison, Percentile, Side, Spent
@@ -17,6 +18,9 @@ MOST = 15
 # What a comment on a pull request takes is about 65,000 characters; a row here takes some 500 at most.
 _MOST_ROWS = 60
 _NAMED = 8
+_UNCLEAR = "unclear"
+# Half of all pairs of runs without a change differ as much, or more.
+_RULE = 0.5
 _STYLES = {
     Change.NEWLY_FAILING: Style.BAD,
     Change.SUSPECT: Style.DOUBT,
@@ -60,9 +64,9 @@ def markdown(found: Comparison) -> str:
 
 def summed_up(found: Comparison) -> str:
     """One line: how many cases became what, and the loss on the whole."""
-    counts = [
-        f"{len(found.of(c))} {c.value}" for c in Change if found.of(c) or c in (Change.NEWLY_FAILING, Change.FIXED)
-    ]
+    words = Counter(word(case) for case in found.cases)
+    always = (Change.NEWLY_FAILING.value, Change.FIXED.value)
+    counts = [f"{words[w]} {w}" for w in _words() if words[w] or w in always]
     what = "; ".join([f"{summary.count(len(found.cases), 'case')} compared: {', '.join(counts)}", _loss(found)])
     return f"{what}; {summary.count(len(found.changed), 'case')} not compared, changed" if found.changed else what
 
@@ -116,9 +120,22 @@ def _cases(found: Comparison, width: int) -> list[Line]:
     return [*lines, *paragraph(f"{TEST}; the second p is the corrected one.", width, indent=2, style=Style.FAINT)]
 
 
+def word(case: CaseChange) -> str:
+    """What became of a case, in a word. A difference that is not shown is called noise only where one as large is the
+    rule without any change; else nobody knows."""
+    return _UNCLEAR if case.change is Change.NOISE and case.p < _RULE else str(case.change.value)
+
+
+def _words() -> Iterator[str]:
+    for change in Change:
+        if change is Change.NOISE:
+            yield _UNCLEAR
+        yield change.value
+
+
 def _word(case: CaseChange) -> str:
-    word = str(case.change.value)
-    return word.upper() if case.change is Change.NEWLY_FAILING else word
+    told = word(case)
+    return told.upper() if case.change is Change.NEWLY_FAILING else told
 
 
 def _told(case: CaseChange) -> tuple[str, str]:

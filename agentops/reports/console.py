@@ -6,6 +6,8 @@ is in capitals, so that nothing depends on colour.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from agentops.model.finding import Finding, Severity
 from agentops.model.outcome import Outcome
 from agentops.model.run import RunResult
@@ -17,6 +19,7 @@ from agentops.text import fit, said
 NARROWEST = 30
 _SHOWN = 10
 _PROMPTS_SHOWN = 50
+_REASON_LINES = 3
 _STYLES = {
     Outcome.PASS: Style.GOOD,
     Outcome.FAIL: Style.BAD,
@@ -26,20 +29,25 @@ _STYLES = {
 }
 
 
-def render(run: RunResult, verdict: Verdict, *, width: int = 80, colour: bool = False) -> str:
-    """The whole report, at most `width` columns wide (at least 30), each line ended by a newline."""
+def render(
+    run: RunResult, verdict: Verdict, *, width: int = 80, colour: bool = False, whole: Collection[str] = ()
+) -> str:
+    """The whole report, at most `width` columns wide (at least 30), each line ended by a newline.
+
+    `whole` are the titles of the sections that report.md holds whole: where a list is cut, it is named for the rest.
+    """
     width = max(width, NARROWEST)
     sections = [
         _head(run, width),
         _stages(run, width),
         _gate(verdict, width),
         _failed_criteria(run, verdict, width),
-        _stage_errors(run, width),
-        _failed_cases(run, width),
-        _findings(run, width),
+        _stage_errors(run, width, whole),
+        _failed_cases(run, width, whole),
+        _findings(run, width, whole),
         _prompt_findings(run, width),
-        _failed_checks(run, width),
-        _aside(run, verdict, width),
+        _failed_checks(run, width, whole),
+        _aside(run, verdict, width, whole),
         _verdict(verdict, width),
     ]
     lines: list[Line] = []
@@ -144,7 +152,7 @@ def _hint(hint: str, width: int) -> list[Line]:
     return [*paragraph(said(first), width, indent=4, label="hint: ", style=Style.FAINT), *quoted]
 
 
-def _stage_errors(run: RunResult, width: int) -> list[Line]:
+def _stage_errors(run: RunResult, width: int, whole: Collection[str]) -> list[Line]:
     errors = summary.stage_errors(run)
     if not errors:
         return []
@@ -155,10 +163,10 @@ def _stage_errors(run: RunResult, width: int) -> list[Line]:
         lines += entries([Entry((word, Span(said(name, 40), Style.STRONG)))], width)
         lines += paragraph(said(error.message) or summary.NO_REASON, width, indent=4)
         lines += _hint(error.hint, width)
-    return lines + _more(len(errors))
+    return lines + _more(len(errors), "Not measured", whole)
 
 
-def _failed_cases(run: RunResult, width: int) -> list[Line]:
+def _failed_cases(run: RunResult, width: int, whole: Collection[str]) -> list[Line]:
     failed = summary.failed_cases(run)
     if not failed:
         return []
@@ -169,17 +177,18 @@ def _failed_cases(run: RunResult, width: int) -> list[Line]:
         passed = Span(summary.passed_of(case), Style.FAINT)
         rows.append(Entry((word, Span(said(case.case_id, 120)), passed), said(summary.first_reason(case))))
     note = f"{len(failed)} of {summary.count(total, 'case')}"
-    return [*_title("Failed cases", width, note=note), *entries(rows, width, most=1), *_more(len(failed))]
+    lines = [*_title("Failed cases", width, note=note), *entries(rows, width, most=_REASON_LINES)]
+    return lines + _more(len(failed), "Failed cases", whole)
 
 
-def _findings(run: RunResult, width: int) -> list[Line]:
+def _findings(run: RunResult, width: int, whole: Collection[str]) -> list[Line]:
     shown_below = {id(f) for s in run.stages if s.name == "prompts" for f in s.findings}
     found = [f for f in summary.open_findings(run, Severity.MEDIUM) if id(f) not in shown_below]
     if not found:
         return []
     rows = [_finding(f) for f in found[:_SHOWN]]
     title = _title("Findings", width, note=summary.severities(found))
-    return [*title, *entries(rows, width), *_more(len(found))]
+    return [*title, *entries(rows, width), *_more(len(found), "Findings", whole)]
 
 
 def _prompt_findings(run: RunResult, width: int) -> list[Line]:
@@ -205,7 +214,7 @@ def _finding(finding: Finding) -> Entry:
     return Entry((word, Span(said(finding.rule, 60)), place), said(finding.message) or summary.NO_REASON)
 
 
-def _failed_checks(run: RunResult, width: int) -> list[Line]:
+def _failed_checks(run: RunResult, width: int, whole: Collection[str]) -> list[Line]:
     failed = summary.failed_checks(run)
     if not failed:
         return []
@@ -216,10 +225,10 @@ def _failed_checks(run: RunResult, width: int) -> list[Line]:
         head = (word, Span(said(stage, 40), Style.FAINT), Span(said(name, 120)))
         rows.append(Entry(head, said(check.message) or summary.NO_REASON))
     title = _title("Failed checks", width, note=summary.count(len(failed), "check"))
-    return [*title, *entries(rows, width, most=2), *_more(len(failed))]
+    return [*title, *entries(rows, width, most=2), *_more(len(failed), "Failed checks", whole)]
 
 
-def _aside(run: RunResult, verdict: Verdict, width: int) -> list[Line]:
+def _aside(run: RunResult, verdict: Verdict, width: int, whole: Collection[str]) -> list[Line]:
     """What is no failure and must not be overlooked."""
     texts = [
         ("not gated", [", ".join(verdict.not_gated)] if verdict.not_gated else []),
@@ -235,7 +244,7 @@ def _aside(run: RunResult, verdict: Verdict, width: int) -> list[Line]:
         style = Style.DOUBT if label in ("warning", "no record") else Style.PLAIN
         for value in values[:_SHOWN]:
             lines += paragraph(said(value, 600), width, label=f"{label}: ", style=style)
-        lines += _more(len(values), indent=0)
+        lines += _more(len(values), "Also", whole, indent=0)
     return lines
 
 
@@ -248,7 +257,9 @@ def _verdict(verdict: Verdict, width: int) -> list[Line]:
     return [(Span("-" * width, Style.FAINT),), *paragraph(line, width, style=style)]
 
 
-def _more(amount: int, indent: int = 2) -> list[Line]:
+def _more(amount: int, title: str, whole: Collection[str], *, indent: int = 2) -> list[Line]:
+    """Where the rest of a list is: in report.md, as its section of that title, where nothing of it is left out."""
     if amount <= _SHOWN:
         return []
-    return [(Span(" " * indent + f"and {amount - _SHOWN} more in run.json", Style.FAINT),)]
+    file = "report.md" if title in whole else "run.json"
+    return [(Span(" " * indent + f"and {amount - _SHOWN} more in {file}", Style.FAINT),)]

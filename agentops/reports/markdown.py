@@ -40,10 +40,20 @@ class Section:
 
 def render(run: RunResult, verdict: Verdict) -> str:
     """The whole report, at most LIMIT characters."""
-    sections = [s for s in _sections(run, verdict) if s.rows]
     head = _head(run, verdict)
-    shown = _share(sections, LIMIT - len(head))
-    return head + "".join(_write(section, rows) for section, rows in zip(sections, shown, strict=True))
+    return head + "".join(_write(section, rows) for section, rows in _fitted(run, verdict, LIMIT - len(head)))
+
+
+def whole(run: RunResult, verdict: Verdict) -> frozenset[str]:
+    """The titles of the sections of which the report leaves no row out."""
+    fitted = _fitted(run, verdict, LIMIT - len(_head(run, verdict)))
+    return frozenset(section.title for section, shown in fitted if shown == len(section.rows))
+
+
+def _fitted(run: RunResult, verdict: Verdict, room: int) -> list[tuple[Section, int]]:
+    """Each section with how many of its rows are shown."""
+    sections = [s for s in _sections(run, verdict) if s.rows]
+    return list(zip(sections, _share(sections, room), strict=True))
 
 
 def _head(run: RunResult, verdict: Verdict) -> str:

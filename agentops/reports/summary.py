@@ -201,7 +201,10 @@ def failed_checks(run: RunResult) -> list[tuple[str, Check]]:
 
 
 def first_reason(case: CaseResult) -> str:
-    """Why the case did not pass: the first failed assertion; else the first error. Never empty."""
+    """Why the case did not pass: the first failed assertion; else the first error; of one that is open, how many of
+    its runs were made. Never empty."""
+    if case.outcome is Outcome.INCONCLUSIVE and len(case.attempts) < case.planned:
+        return f"{len(case.attempts)} of {count(case.planned, 'run')} were made"
     wanted = (Outcome.ERROR, Outcome.FAIL) if case.outcome is Outcome.ERROR else (Outcome.FAIL, Outcome.ERROR)
     for outcome in wanted:
         for attempt in case.attempts:

@@ -14,20 +14,21 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
 
+from agentops.agents.open import open_agent
 from agentops.contracts import AgentAdapter, AskJudge, Bench
 from agentops.errors import ConfigError, MeasurementError, Unavailable
-from agentops.evals import evidence, reduce, runner
+from agentops.evals import reduce, runner
 from agentops.evals.steps import Steps
-from agentops.model.case import Attempt, Turn
 from agentops.model.codec import encode
 from agentops.model.events import Progress
 from agentops.model.outcome import Outcome
 from agentops.model.run import Counts, Sampling, StageResult
 from agentops.model.seen import Context
 from agentops.model.settings import Agent, Evals
-from agentops.stages import evals_open, target
+from agentops.stages import evals_open, evals_past, target
 from agentops.stages.evals_judges import Judges
 from agentops.stages.evals_model import PlayedModel, load_script
+from agentops.stages.evals_past import Inputs, Past
 from agentops.stages.evals_plan import Asked
 from agentops.stages.site import Target
 
@@ -67,6 +68,8 @@ class EvalsStage:
                 f"{', '.join(missing)} is missing from the environment, or empty",
                 hint="set it where agentops is started; values of secret_env and auth_env are never written down",
             )
+        # Templates and expressions that are wrong are told before anything is spent.
+        open_agent(self._agent, self._agent.url or "http://localhost", connections=1, root=self._root)
         return _told(self._asked, self._evals)
 
     def run(self, bench: Bench, done: Mapping[str, StageResult]) -> StageResult:
@@ -87,21 +90,22 @@ class EvalsStage:
             raise MeasurementError(error.message, hint=error.hint) from None
         scripted = {"model": model.played, "judge": work.judges.scripted}
         return replace(
-            self._result(ran, values, seed=work.seed),
+            self._result(ran, values, work.begun),
             containerised=running.containerised,
             logs=(running.log,) if running.log else (),
             notices=(*model.said(), *of_the_agent, *notices, *self._asked.notices),
             scripted=tuple(name for name, played in scripted.items() if played),
         )
 
-    def _result(self, ran: runner.Ran, values: Mapping[str, float], *, seed: int) -> StageResult:
-        runs, evals, earlier = self._asked.runs, self._evals, sum(a.earlier for a in ran.attempts)
+    def _result(self, ran: runner.Ran, values: Mapping[str, float], begun: Past) -> StageResult:
+        runs, evals, earlier = begun.runs, self._evals, sum(a.earlier for a in ran.attempts)
         complete = not ran.broke_off
         results = reduce.cases(self._asked.suites, ran.attempts, runs=runs, needed=evals.needed, complete=complete)
         errors = reduce.errors(results, gone=ran.gone, complete=complete, max_error_rate=evals.max_error_rate)
         measured = sum(a.outcome in (Outcome.PASS, Outcome.FAIL) for a in ran.attempts)
         planned = sum(r.planned for r in results) if complete else len(ran.attempts)
-        most = len(self._cases) * runs.most
+        stopped = ran.gone or ran.broke_off
+        saved = 0 if stopped else max(len(self._cases) * runs.most - len(ran.attempts), 0)
         return StageResult(
             name=self.name,
             outcome=Outcome.ERROR if errors else Outcome.PASS,
@@ -109,7 +113,7 @@ class EvalsStage:
             cases=results,
             errors=errors,
             values={**reduce.values(results), **values},
-            sampling=Sampling(runs.least, runs.most, seed, earlier, max(most - len(ran.attempts), 0), ran.broke_off),
+            sampling=Sampling(runs.least, runs.most, begun.seed, earlier, saved, ran.broke_off),
         )
 
 
@@ -133,10 +137,11 @@ class _Work:
         self._bench = bench
         self._running = running
         self._canary = canary
-        self._store = _store(evals, asked, inputs)
+        self._inputs = Inputs(inputs, bench, asked)
+        self._store = evals_past.store_of(evals, asked, inputs)
         self.judges = Judges(evals, asked)
         self._notices: list[str] = []
-        self.seed = evals.seed
+        self.begun = Past(evals.seed, asked.runs)
 
     async def go(self) -> tuple[runner.Ran, list[str], dict[str, float]]:
         """What came of it, what reports must say, and what the judges' calibration measured."""
@@ -148,59 +153,40 @@ class _Work:
             self._notices += await agent.preflight(timeout_s=evals.timeout_s)
             judges = await self.judges.open(stack, self._bench)
             values = await self.judges.calibrate()
-            earlier = await self._earlier(agent)
-            plan = replace(self._plan(), seed=self.seed)
-            begun = {"seed": plan.seed, "most": plan.most, "identity": self._asked.identity}
-            self._bench.journal.append("evals", begun)
-            if self._bench.resumed is None:
-                for attempt in earlier:
-                    self._bench.journal.append("attempt", encode(attempt))
-            room = self._room(agent, judges, plan)
             try:
-                ran = await runner.run(plan, room, earlier=earlier)
+                ran = await self._ask(agent, judges)
             finally:
                 if self._store is not None:
                     self._store.close()
         return ran, [*self._notices, *self.judges.said(), *_troubles(ran)], values
 
-    async def _earlier(self, agent: AgentAdapter) -> tuple[Attempt, ...]:
-        """The attempts that count already: those of the run that is resumed, else what was kept of the same inputs."""
-        resumed = self._bench.resumed
-        if resumed is not None and resumed.seed is not None:
-            self.seed = resumed.seed
-            return resumed.attempts
-        if self._store is None:
-            why = "" if self._evals.evidence is None else " (nothing identifies an agent without an image)"
-            self._notices.append(f"no earlier evidence was looked up: the verdict rests on this run alone{why}")
-            return ()
-        found = self._store.find()
-        if len(found.models) == 1:
-            # Only an answer tells which model is behind the agent today. Where it told several names before, another
-            # one tells nothing: an agent must not be able to throw its own past away.
-            said = Turn(self._asked.suites[0].cases[0].input)
-            answer = await agent.dialogue(f"{self._bench.run_id}-probe").say(said, timeout_s=self._evals.timeout_s)
-            if answer.model not in found.models:
-                names = ", ".join(found.models)
-                found = evidence.Found(refused=self._store.drop(f"it is of {names}, now {answer.model} answers"))
-        if found.refused:
-            self._notices.append(found.refused)
-        elif found.attempts:
-            self.seed = found.seed
-            runs = "1 earlier run" if found.runs == 1 else f"{found.runs} earlier runs"
-            self._notices.append(f"{len(found.attempts)} attempts of {runs} of the same inputs count")
-        else:
-            self._notices.append("there is no earlier evidence of the same inputs")
-        return tuple(replace(a, seq=i) for i, a in enumerate(found.attempts, 1))
+    async def _ask(self, agent: AgentAdapter, judges: Mapping[str, AskJudge]) -> runner.Ran:
+        """Go on from what counts already."""
+        bench, log = self._bench, self._bench.journal
+        past = await evals_past.look_up(
+            agent, self._store, evals=self._evals, asked=self._asked, bench=bench, inputs=self._inputs
+        )
+        self._notices += past.notices
+        self.begun = past
+        if not past.resumed:
+            for attempt in past.attempts:
+                log.append("earlier", encode(attempt))
+        log.append("evals", self._inputs.begun(past, past.runs))
+        if self._store is not None:
+            self._store.begin(seed=past.seed, runs=past.runs)
+        plan = self._plan(past)
+        return await runner.run(plan, self._room(agent, judges, plan), earlier=past.attempts, lost=past.lost)
 
-    def _plan(self) -> runner.Plan:
+    def _plan(self, past: Past) -> runner.Plan:
         evals, asked = self._evals, self._asked
         return runner.Plan(
             cases=tuple(case for suite in asked.suites for case in suite.cases),
-            runs=asked.runs,
+            runs=past.runs,
+            more=asked.runs.most,
             concurrency=evals.concurrency,
             timeout_s=evals.timeout_s,
             retries=evals.retries,
-            seed=evals.seed,
+            seed=past.seed,
             session_prefix=self._bench.run_id,
             budget=evals.budget,
             prices=evals.prices,
@@ -209,7 +195,7 @@ class _Work:
         )
 
     def _room(self, agent: AgentAdapter, judges: Mapping[str, AskJudge], plan: runner.Plan) -> runner.Room:
-        bench, store, rule = self._bench, self._store, self._asked.rule()
+        bench, store, rule = self._bench, self._store, self._asked.rule(plan.runs)
 
         def progress(done: int, failed: int, errors: int) -> None:
             bench.emit(Progress("evals", done, plan.most, failed, errors, rule.told()))
@@ -229,33 +215,25 @@ class _Work:
             ),
             trouble=self._running.trouble,
             on_attempt=progress,
-            remember=(lambda _: None) if store is None else lambda a: store.add(a, run_id=bench.run_id, seed=plan.seed),
+            asks=(lambda _: None) if store is None else store.asked,
+            remember=(lambda _: None) if store is None else lambda a: store.add(a, job=bench.run_id),
             secrets=evals_open.hidden(self._agent),
         )
 
 
-def _store(evals: Evals, asked: Asked, inputs: str) -> evidence.Store | None:
-    """Where attempts on the same inputs are kept; None where nothing is, or the agent's inputs are not known."""
-    if evals.evidence is None or not inputs:
-        return None
-    kept = evals.evidence
-    name = evidence.key({"image": inputs, "asked": asked.identity})
-    secret = os.environ.get(kept.key_env, "") if kept.key_env else ""
-    return evidence.Store(asked.root / kept.folder, name, max_age_days=kept.max_age_days, secret=secret)
-
-
 def _told(asked: Asked, evals: Evals) -> str:
     count = sum(len(suite.cases) for suite in asked.suites)
-    turns = sum(len(case.turns) for suite in asked.suites for case in suite.cases)
+    all_cases = [case for suite in asked.suites for case in suite.cases]
     least, most = asked.runs.least, asked.runs.most
+    fewest, utmost = (sum(len(c.turns) * max(runs, c.runs or 0) for c in all_cases) for runs in (least, most))
     cases = "1 case" if count == 1 else f"{count} cases"
     tags = Counter(tag for suite in asked.suites for case in suite.cases for tag in case.tags)
     kinds = [f"{tags[tag]} {tag}" for tag in _COMPOSITION if tags[tag]]
     cases += f" ({', '.join(kinds)})" if kinds else ""
     if least == most:
-        told = f"{cases} x {most} runs = {turns * most} calls of the agent"
+        told = f"{cases} x {most} runs = {utmost} calls of the agent"
     else:
-        told = f"{cases} x {least} to {most} runs = {turns * least} to {turns * most} calls of the agent"
+        told = f"{cases} x {least} to {most} runs = {fewest} to {utmost} calls of the agent"
     limits = encode(evals.budget)
     held = [f"{limits[name]:g} {name}" for name in limits if limits[name] is not None]
     return told + (f", at most {', '.join(held)}" if held else "")
@@ -264,6 +242,9 @@ def _told(asked: Asked, evals: Evals) -> str:
 def _troubles(ran: runner.Ran) -> Sequence[str]:
     count = sum(bool(a.retries) for a in ran.attempts)
     told = [f"{count} of {len(ran.attempts)} attempts were asked again after trouble on the way"] if count else []
+    models = sorted({a.model for a in ran.attempts if a.model is not None})
+    if len(models) > 1:
+        told.append(f"{len(models)} models answered: {', '.join(models[:5])}")
     if ran.broke_off:
         told.append(f"the evals stopped early: {ran.broke_off}")
     if ran.unknown_cost:

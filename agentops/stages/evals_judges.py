@@ -85,7 +85,10 @@ class Judges:
             return {}
         examples = judge.load_examples(self._root / settings.calibration, shown=settings.calibration)
         found = self._calibration = await judge.calibrate(self._asks, examples)
-        return {"judge_agreement": found.agreement, "judge_kappa": found.kappa}
+        return {
+            "judge_agreement": found.agreement, "judge_agreement_low": found.low,
+            "judge_agreement_high": found.high, "judge_kappa": found.kappa,
+        }  # fmt: skip
 
     def said(self) -> list[str]:
         """What every report must say of the judge."""

@@ -34,7 +34,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The suites, how often their cases are run, and the rule that ends the run early.
+    """The suites, how often their cases are run, and the rule that ends a run of so many runs a case early.
 
     `identity` are the inputs other than the image that could change an outcome; `prompts` the fixed texts of the
     agent's templates; `metrics` those that the user brought; `notices` what every report must say.
@@ -43,7 +43,7 @@ class Asked:
     root: Path
     suites: tuple[Suite, ...]
     runs: Runs
-    rule: Callable[[], StopRule]
+    rule: Callable[[Runs], StopRule]
     identity: Mapping[str, Any] = field(default_factory=dict)
     prompts: tuple[str, ...] = ()
     metrics: Mapping[str, MetricKind] = field(default_factory=dict)
@@ -62,7 +62,7 @@ def read(settings: Settings, evals: Evals, choice: Choice | None) -> Read:
     notices: list[str] = []
     for name in named:
         pack = packs.load(name, _target(settings, evals, suites, prompts), seed=evals.seed)
-        suites.append(pack)
+        suites.append(Suite(pack.path, pack.path, pack.sha256, pack.cases))
         notices += [f"{name}: {line}" for line in pack.skipped]
     dataset.unique(suites)
     if choice is None or not choice.given:
@@ -71,7 +71,7 @@ def read(settings: Settings, evals: Evals, choice: Choice | None) -> Read:
     return Read(chosen.suites, own, prompts, (*notices, *chosen.notices))
 
 
-def asked(settings: Settings, evals: Evals, found: Read, *, runs: Runs, rule: Callable[[], StopRule]) -> Asked:
+def asked(settings: Settings, evals: Evals, found: Read, *, runs: Runs, rule: Callable[[Runs], StopRule]) -> Asked:
     """What the evals measure of the suites that were read."""
     identity = _identity(settings, evals, found)
     return Asked(settings.root, found.suites, runs, rule, identity, found.prompts, found.metrics, found.notices)
@@ -126,10 +126,10 @@ def _identity(settings: Settings, evals: Evals, found: Read) -> dict[str, Any]:
         "agent": {name: encode(getattr(agent, name)) for name in mine},
         "suites": {suite.path: suite.sha256 for suite in found.suites},
         "cases": sorted(case.id for suite in found.suites for case in suite.cases),
+        "plugins": list(evals.plugins),
         "files": {path: _sha256(settings.root / path) for path in (*scripts, *evals.metrics)},
         "judge": encode(replace(judge, cache=None, timeout_s=0.0)) if judge else None,
         "moderation": encode(evals.moderation),
-        "timeout_s": evals.timeout_s,
         "agentops": VERSION,
     }
 

@@ -92,7 +92,7 @@ class Session:
             settings.root,
             found.suites,
             self.evals.runs,
-            EveryRun,
+            lambda _: EveryRun(),
             prompts=found.prompts,
             metrics=found.metrics,
             notices=found.notices,

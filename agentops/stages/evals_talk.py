@@ -182,7 +182,9 @@ def _scores(session: Session, reply: Reply, items: Sequence[Mapping[str, Any]]) 
     case = replace(_case(session, items), turns=reply.seen.turns)
     waiting = scoring.judged(case)
     if {item.assertion.kind for item in waiting} - set(running.judges):
-        running.open_judges(session.evals, Asked(session.settings.root, (_suite(case),), session.evals.runs, EveryRun))
+        running.open_judges(
+            session.evals, Asked(session.settings.root, (_suite(case),), session.evals.runs, lambda _: EveryRun())
+        )
     seen = replace(reply.seen, context=replace(running.context, prompts=_prompts(session, case)))
     scores = list(scoring.score(case, seen, custom_metrics=session.asked.metrics))
     for item in waiting:

@@ -38,7 +38,7 @@ class Interface:
         path = urllib.parse.urlsplit(self.url).path
         if path and not _PATH.fullmatch(path):
             raise ShapeError(
-                "the url of the agent card is none: its path must begin with /, without backslashes and control characters"
+                "the url of the agent card is none: its path must begin with / and hold no control characters"
             )
         return path.rstrip("/")
 

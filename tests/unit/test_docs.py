@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from agentops.cli.main import COMMANDS
+from agentops.cli.main import COMMANDS, main
 from agentops.config import document, load
 from agentops.errors import ExitCode
 from agentops.evals import dataset
@@ -25,7 +26,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def test_the_first_configuration_and_its_suite_are_read(tmp_path: Path) -> None:
-    config, suite, _ = blocks(ROOT / "docs/start.md", "yaml")
+    config, suite, *_ = blocks(ROOT / "docs/start.md", "yaml")
     (tmp_path / "agentops.yaml").write_text(config)
     (tmp_path / "evalsets").mkdir()
     (tmp_path / "evalsets/first.yaml").write_text(suite)
@@ -35,11 +36,31 @@ def test_the_first_configuration_and_its_suite_are_read(tmp_path: Path) -> None:
 
 
 def test_the_script_of_the_docs_is_read(tmp_path: Path) -> None:
-    _, script = blocks(ROOT / "docs/scripted-models.md", "yaml")
+    _, script, judging = blocks(ROOT / "docs/scripted-models.md", "yaml")
     (tmp_path / "model.yaml").write_text(script)
     model = script_file.load(tmp_path / "model.yaml")
     reply = model.reply([{"role": "user", "content": "Where is order A-1001?"}], occurrence=0)
     assert reply.tools[0].arguments == '{"order_id": "A-1001"}'
+    (tmp_path / "judge.yaml").write_text(judging)
+    plays = script_file.load(tmp_path / "judge.yaml")
+    asked = "You are an evaluator. Rate.\nTest Case:\nInput:\nHi\nActual Output:\n"
+    for answer, score in (("Shut up.", 0), ("Hello.", 9)):
+        told = plays.reply([{"role": "user", "content": asked + answer}], occurrence=0)
+        assert json.loads(told.text)["score"] == score
+
+
+def test_the_first_configuration_has_a_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, suite, *_ = blocks(ROOT / "docs/start.md", "yaml")
+    (tmp_path / "agentops.yaml").write_text(config)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    (tmp_path / "evalsets").mkdir()
+    (tmp_path / "evalsets/first.yaml").write_text(suite)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "no key")
+    assert main(["check", "--plan"]) == ExitCode.PASS
+    assert "violations <= 0" in capsys.readouterr().out
 
 
 def test_every_judge_metric_is_documented() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from agentops.config import document
 from agentops.config.document import Document, Keys
 from agentops.errors import ConfigError
+from agentops.evals.dataset import advice
 from agentops.evals.dataset.columns import SCHEMA
 from agentops.evals.dataset.shape import sound
 from agentops.model.finding import Location
@@ -45,13 +46,15 @@ def head(found: Document, own: frozenset[str]) -> None:
     try:
         document.check(Document(found.path, data, found.lines), SCHEMA)
     except ConfigError as error:
-        raise ConfigError(error.message, problems=error.problems, hint=HINT) from None
+        problems = advice.advised(error.problems, data, own)
+        raise ConfigError(problems[0], problems=problems, hint=advice.hint(problems, own)) from None
 
 
 def cases(found: Document, entries: Iterable[Entry], own: frozenset[str]) -> None:
     """Refuse cases that the schema does not allow. Raises ConfigError with one problem a place."""
     is_sound = sound(SCHEMA, ("$defs", "case"))
     problems: list[str] = []
+    plain: list[str] = []
     for entry in entries:
         data = _masked(entry.data, own) if own and isinstance(entry.data, dict) else entry.data
         if is_sound(data):
@@ -59,21 +62,28 @@ def cases(found: Document, entries: Iterable[Entry], own: frozenset[str]) -> Non
         if len(problems) >= _MOST:
             problems.append("and more")
             break
-        problems += _problems(found, entry, data)
+        made = _problems(found, entry, data, own)
+        plain += made
+        problems += _placed(made, found, entry)
     if problems:
-        raise ConfigError(problems[0], problems=tuple(problems), hint=HINT)
+        raise ConfigError(problems[0], problems=tuple(problems), hint=advice.hint(plain, own))
 
 
-def _problems(found: Document, entry: Entry, data: Any) -> list[str]:
-    """What the schema says against one case, looked at alone, told as it stands in its file."""
+def _problems(found: Document, entry: Entry, data: Any, own: frozenset[str]) -> tuple[str, ...]:
+    """What the schema says against one case, looked at alone, as `cases.0`."""
     depth = len(entry.keys)
     places = {("cases", 0, *k[depth:]): line for k, line in found.lines.items() if k[:depth] == entry.keys}
     try:
         document.check(Document(found.path, {"cases": [data]}, places), SCHEMA)
     except ConfigError as error:
-        first = re.compile(rf"({re.escape(found.path)}(?::\d+)?: )cases\.0([.:])")
-        return [first.sub(lambda m: m[1] + _called(entry.label, m[2]), p, count=1) for p in error.problems]
-    return []
+        return advice.advised(error.problems, {"cases": [data]}, own)
+    return ()
+
+
+def _placed(problems: Iterable[str], found: Document, entry: Entry) -> list[str]:
+    """The problems of a case as it stands in its file."""
+    first = re.compile(rf"({re.escape(found.path)}(?::\d+)?: )cases\.0([.:])")
+    return [first.sub(lambda m: m[1] + _called(entry.label, m[2]), p, count=1) for p in problems]
 
 
 def _called(label: str, behind: str) -> str:

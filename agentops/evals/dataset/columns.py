@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentops.config import document
-from agentops.config.document import nearest
 from agentops.errors import ConfigError
-from agentops.evals.dataset import lines
+from agentops.evals.dataset import advice, lines
 from agentops.evals.dataset.cells import Cells, Row
 from agentops.evals.dataset.shape import Pointer, Sound, sound
 from agentops.text import one_line
@@ -69,7 +68,7 @@ def _puts(columns: tuple[str, ...], name: str, kinds: tuple[str, ...]) -> dict[s
             hint = "see docs/evalsets.md for the columns"
             if len(columns) == 1 and re.search(r"[;\t|]", column):
                 hint = "separate the columns by commas"
-            told = f"unknown column {one_line(column, 60)!r}{nearest(column, list(known))}"
+            told = f"unknown column {one_line(column, 60)!r}{advice.meant(column, known)}"
             raise ConfigError(f"{name}:1: {told}", hint=hint)
     return {column: known[column] for column in columns}
 

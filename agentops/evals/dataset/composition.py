@@ -13,12 +13,16 @@ from agentops.text import one_line
 _MOST = 12
 _COLUMNS = 80
 
+IMPORTED = "imported"
+"""The tag of cases with an origin that were seen in production."""
+
 
 @dataclass(frozen=True, slots=True)
 class Composition:
     """Counts. `tags`, `weights` and `turns` are cases by tag, by weight and by number of turns; a case counts once for
     each of its tags, and `untagged` where it has none. `assertions` are counted by what reports call them, the parts of
-    joins and what is expected of probes included. `written` cases are somebody's own, `generated` ones have an origin.
+    joins and what is expected of probes included. `written` cases are somebody's own, the others have an origin:
+    `imported` ones, by their tag, were seen in production, `generated` ones are made.
     """
 
     cases: int
@@ -31,13 +35,15 @@ class Composition:
     probes: int
     written: int
     generated: int
+    imported: int = 0
 
 
 def composition(suites: Iterable[Suite]) -> Composition:
     """The composition of the suites together. Most frequent first, then by name."""
     suites = tuple(suites)
     cases = [case for suite in suites for case in suite.cases]
-    generated = sum(bool(case.origin) for case in cases)
+    others = [case for case in cases if case.origin]
+    imported = sum(IMPORTED in case.tags for case in others)
     return Composition(
         cases=len(cases),
         suites=len(suites),
@@ -47,15 +53,16 @@ def composition(suites: Iterable[Suite]) -> Composition:
         turns=dict(sorted(Counter(len(case.turns) for case in cases).items())),
         assertions=_by_count(Counter(a.label for case in cases for a in _assertions(case))),
         probes=sum(len(case.after) for case in cases),
-        written=len(cases) - generated,
-        generated=generated,
+        written=len(cases) - len(others),
+        generated=len(others) - imported,
+        imported=imported,
     )
 
 
 def render(made: Composition) -> str:
     """A short table for people, a line for each kind of count."""
     rows = {
-        "cases": f"{made.cases} in {_count(made.suites, 'suite')}: {made.written} written, {made.generated} generated",
+        "cases": f"{made.cases} in {_count(made.suites, 'suite')}: {_origins(made)}",
         "tags": _list([*made.tags.items(), *([("no tag", made.untagged)] if made.untagged else [])]),
         "weights": _list([(f"{weight:g}:", count) for weight, count in made.weights.items()]),
         "turns": _list([(f"{turns}:", count) for turns, count in made.turns.items()]),
@@ -64,6 +71,11 @@ def render(made: Composition) -> str:
     }
     left_out = {"weights": set(made.weights) <= {1.0}, "turns": set(made.turns) <= {1}, "probes": not made.probes}
     return "\n".join(_row(name, text) for name, text in rows.items() if not left_out.get(name))
+
+
+def _origins(made: Composition) -> str:
+    told = f"{made.written} written, {made.generated} generated"
+    return f"{told}, {made.imported} imported" if made.imported else told
 
 
 def _row(name: str, text: str) -> str:

@@ -14,10 +14,13 @@ from agentops.evals.dataset import check, formats, tables
 from agentops.evals.dataset.assertions import Assertions
 from agentops.evals.dataset.attached import Named
 from agentops.evals.dataset.cases import Cases
+from agentops.evals.dataset.check import Entry
 from agentops.evals.dataset.columns import SCHEMA
 from agentops.evals.dataset.source import Source
-from agentops.model.case import Suite
+from agentops.model.case import Case, Suite
 from agentops.model.finding import Location
+
+_MOST = 12
 
 
 @contextlib.contextmanager
@@ -44,8 +47,28 @@ def suite(path: Path, *, shown: str, metrics: Mapping[str, MetricKind], files: S
     entries = tables.entries(found, named, numbered=written.numbered)
     check.cases(found, entries, own)
     make = Cases(found, Assertions(found, metrics), named)
-    cases = tuple(make.of(entry) for entry in entries)
+    cases = tuple(_made(make, entries))
     return Suite(found.data.get("name") or path.stem, shown, named.digest(found.sha256), cases)
+
+
+def _made(make: Cases, entries: Iterable[Entry]) -> Iterator[Case]:
+    """The cases. Raises ConfigError with what is wrong in up to so many of them."""
+    errors: list[ConfigError] = []
+    for entry in entries:
+        try:
+            case = make.of(entry)
+        except ConfigError as error:
+            errors.append(error)
+            if len(errors) == _MOST:
+                break
+        else:
+            yield case
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        hints = dict.fromkeys(error.hint for error in errors if error.hint)
+        told = tuple(error.message if len(hints) == 1 else f"{error.message}; {error.hint}" for error in errors)
+        raise ConfigError(errors[0].message, problems=told, hint=next(iter(hints)) if len(hints) == 1 else "")
 
 
 def unique(suites: Iterable[Suite]) -> None:

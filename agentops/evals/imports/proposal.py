@@ -14,13 +14,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentops.evals.dataset.composition import IMPORTED
 from agentops.evals.imports.alike import groups
 from agentops.evals.imports.redaction import PLACEHOLDER, Redactor
 from agentops.evals.imports.session import Called, Session
 from agentops.evals.metrics import refusals
 from agentops.text import one_line
 
-TAG = "imported"
+TAG = IMPORTED
 COMMENT = (
     "Cases proposed by agentops import traces from what was seen in production.",
     "Nobody has said yet that what the agent did was right: read every case, mend or drop what it expects, and see",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,8 +24,8 @@ _FORMATS = (
 def read(path: Path) -> Read:
     """The sessions of a file: one JSON value a line, or one JSON document.
 
-    `broken` names every line that could not be read. Raises UsageError for a file that cannot be opened or is too
-    large, ConfigError where nothing in it is a session.
+    `broken` names every line that could not be read; the origin of a session begins with the file's name. Raises
+    UsageError for a file that cannot be opened or is too large, ConfigError where nothing in it is a session.
     """
     shown = str(path)
     found = Read()
@@ -40,8 +41,8 @@ def read(path: Path) -> Read:
                 talks.append(chats.chat(record, line))
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             found.broken.append(f"{shown}:{line}: {one_line(str(error), 160)}")
-    found.sessions += traces.sessions(seen)
-    found.sessions += chats.sessions(talks)
+    sessions = [*traces.sessions(seen), *chats.sessions(talks)]
+    found.sessions += [replace(s, origin=f"{path.name} {s.origin}") for s in sessions]
     if not found.sessions:
         if seen and not found.broken:
             raise ConfigError(

@@ -36,8 +36,8 @@ class Message:
 class Session:
     """What a user said in turn, which tools were called without an error, what they gave, and the last answer.
 
-    `origin` names where it came from ("trace 4bf92f", "line 7"); `started_s` are seconds since 1970, None where
-    unknown.
+    `origin` names where it came from ("traces.jsonl trace 4bf92f", "chats.jsonl line 7"); `started_s` are seconds since
+    1970, None where unknown.
     """
 
     origin: str

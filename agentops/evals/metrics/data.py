@@ -9,7 +9,7 @@ from typing import Any
 
 from agentops.contracts import Judgement
 from agentops.errors import ConfigError
-from agentops.evals.metrics import patterns
+from agentops.evals.metrics import patterns, schemas
 from agentops.evals.metrics.text import Params, check_bounds, quote
 from agentops.model.seen import Seen
 from agentops.text import one_line
@@ -29,13 +29,13 @@ def json_schema(params: Params, seen: Seen) -> Judgement:
         data = _read(seen.text)
     except _NoJson as error:
         return Judgement(False, str(error))
-    wrong = patterns.violation(params["value"], data)
+    wrong = schemas.violation(params["value"], data)
     return Judgement(wrong is None, "the answer satisfies the schema" if wrong is None else one_line(wrong, 200))
 
 
 def check_schema(params: Params) -> None:
     """Refuse what is no JSON Schema."""
-    patterns.check_schema(params["value"])
+    schemas.check_schema(params["value"])
 
 
 def json_path(params: Params, seen: Seen) -> Judgement:

@@ -1,17 +1,30 @@
-"""Patterns and JSON Schemas that come from the user, held against text that comes from an agent, in bounded time."""
+"""Patterns that come from the user, held against text that comes from an agent, in bounded time. JSON Schemas stand
+in schemas.py."""
 
 from __future__ import annotations
 
-import json
+import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable
+from functools import lru_cache
 
 from agentops.contracts import Unjudgeable
 from agentops.errors import ConfigError
 
 SEARCH_S = 1.0
 """Seconds that one search for a pattern may take."""
+
+LONGEST = 20_000
+"""Characters of a pattern."""
+
+MOST_REPEATED = 200_000
+"""Single characters and classes that a pattern comes to with its repeats written out, as `(a{99}){99}` comes to 9801:
+compiling takes time and memory by their number."""
+
+_TOKEN = re.compile(
+    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?P<open>\()|(?P<close>\))|\{(?P<least>\d*)(?:,(?P<most>\d*))?\}|(?P<sign>[*+?|])|.",
+    re.DOTALL,
+)
 
 
 def search(pattern: str, said: str, *, ignore_case: bool = False) -> str | None:
@@ -24,6 +37,9 @@ def search_any(pattern: str, texts: Iterable[str], *, ignore_case: bool = False)
     """As `search`, over texts that are each looked at for themselves; the time limit is for all of them."""
     import regex
 
+    too_much = excess(pattern)
+    if too_much:
+        raise Unjudgeable(f"the pattern {too_much}")
     compiled = regex.compile(pattern, flags=regex.IGNORECASE if ignore_case else 0)
     deadline = time.monotonic() + SEARCH_S
     for text in texts:
@@ -37,83 +53,51 @@ def search_any(pattern: str, texts: Iterable[str], *, ignore_case: bool = False)
 
 
 def check_pattern(pattern: str) -> None:
-    """Refuse what is no pattern with a ConfigError."""
+    """Refuse with a ConfigError what is no pattern, and one that takes too much to compile."""
     import regex
 
+    too_much = excess(pattern)
+    if too_much:
+        raise ConfigError(f"the regular expression {too_much}", hint="make it shorter, or its repeats smaller")
     try:
         regex.compile(pattern)
     except regex.error as error:
         raise ConfigError(f"no regular expression: {error}", hint="mend the pattern") from None
-
-
-def check_schema(schema: Any) -> None:
-    """Refuse what is no JSON Schema with a ConfigError."""
-    from jsonschema import Draft202012Validator, SchemaError
-
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise ConfigError(f"no JSON Schema: {error.message}", hint="mend the schema") from None
-
-
-def violation(schema: Any, data: Any) -> str | None:
-    """What is wrong with the data by the JSON Schema (2020-12), with its place; None where it satisfies the schema.
-
-    Patterns are searched with a time limit and `uniqueItems` takes linear time, where the library's own would let a
-    hostile value hang it. Nothing is fetched for a `$ref`. Raises Unjudgeable for data that cannot be looked at.
-    """
-    from referencing.exceptions import Unresolvable
-
-    try:
-        errors = sorted(_validator()(schema).iter_errors(data), key=lambda e: list(map(str, e.absolute_path)))
     except RecursionError:
-        raise Unjudgeable("the value is nested too deeply for its schema") from None
-    except Unresolvable as error:
-        raise Unjudgeable(f"the schema refers to what is not there: {error}") from None
-    if not errors:
-        return None
-    where = ".".join(str(part) for part in errors[0].absolute_path)
-    return f"{where}: {errors[0].message[:500]}" if where else errors[0].message[:500]
+        raise ConfigError("the regular expression is nested too deeply", hint="mend the pattern") from None
 
 
-def _validator() -> Any:
-    from jsonschema import Draft202012Validator, validators
-    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
-
-    own = {"pattern": _pattern, "patternProperties": _pattern_properties, "uniqueItems": _unique}
-    extended = validators.extend(Draft202012Validator, own)  # type: ignore[no-untyped-call]
-    # A registry of its own: the library would otherwise fetch what a `$ref` names.
-    return lambda schema: extended(schema, registry=REGISTRY)
-
-
-def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[Any]:
-    from jsonschema import ValidationError
-
-    if isinstance(instance, str) and search(pattern, instance) is None:
-        yield ValidationError(f"{instance[:80]!r} does not match {pattern!r}")
+@lru_cache(maxsize=256)
+def excess(pattern: str) -> str:
+    """What about the pattern is too much to compile it; "" where nothing is. Linear in its length."""
+    if len(pattern) > LONGEST:
+        return f"has {len(pattern)} characters, more than {LONGEST}"
+    if _written_out(pattern) > MOST_REPEATED:
+        return f"repeats too much: written out it is longer than {MOST_REPEATED} characters"
+    return ""
 
 
-def _pattern_properties(validator: Any, patterns: Mapping[str, Any], instance: Any, _schema: Any) -> Iterator[Any]:
-    if isinstance(instance, dict):
-        for pattern, part in patterns.items():
-            for key, value in instance.items():
-                if search(pattern, key) is not None:
-                    yield from validator.descend(value, part, path=key, schema_path=pattern)
-
-
-def _unique(_validator: Any, wanted: bool, instance: Any, _schema: Any) -> Iterator[Any]:
-    from jsonschema import ValidationError
-
-    if wanted and isinstance(instance, list):
-        known = {json.dumps(_numbers(item), sort_keys=True) for item in instance}
-        if len(known) < len(instance):
-            yield ValidationError("has items that are not unique")
-
-
-def _numbers(value: Any) -> Any:
-    """The value with whole numbers in one form: to JSON Schema 1 and 1.0 are the same."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, Mapping):
-        return {key: _numbers(item) for key, item in value.items()}
-    return [_numbers(item) for item in value] if isinstance(value, list) else value
+def _written_out(pattern: str) -> int:
+    """Single characters and classes with all repeats of a known number written out."""
+    sizes, last = [0], 0
+    for token in _TOKEN.finditer(pattern):
+        if token["open"]:
+            sizes.append(0)
+            last = 0
+        elif token["close"]:
+            # One that closes nothing is refused by the compiler.
+            last = sizes.pop() if len(sizes) > 1 else 0
+            sizes[-1] += last
+        elif token["least"] is not None:
+            digits = token["most"] or token["least"] or "1"
+            times = int(digits) if len(digits) < 9 else 10**9
+            # Capped, so that the numbers stay small.
+            more = min(last * max(times, 1), 10**12)
+            sizes[-1] += more - last
+            last = more
+        elif token["sign"]:
+            last = 0 if token["sign"] == "|" else last
+        else:
+            sizes[-1] += 1
+            last = 1
+    return sum(sizes)

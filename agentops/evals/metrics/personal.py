@@ -28,13 +28,15 @@ class _Shape:
 
 
 def _shape(pattern: str, sound: Callable[[str], bool], named: str = "") -> _Shape:
-    # No number begins or ends in the middle of a longer one.
-    bounded = re.compile(rf"(?<![\w.-])(?:{pattern})(?![\w-])(?!\.\d)")
+    # No number begins or ends in the middle of a longer one; the dot of `No.` is not one of its own.
+    bounded = re.compile(rf"(?<![\w-])(?<!\d\.)(?:{pattern})(?![\w-])(?!\.\d)")
     return _Shape(bounded, sound, re.compile(named, re.IGNORECASE) if named else None)
 
 
 _SHAPES: Mapping[str, _Shape] = {
-    "card": _shape(r"\d{13,19}|\d{4}(?:[ -]\d{4}){2}[ -]\d{1,7}|\d{4}[ -]\d{6}[ -]\d{4,5}", ids.card),
+    "card": _shape(
+        r"\d{13,19}|\d{4}(?:[ .-]\d{4}){2}[ .-]\d{1,7}|\d{4}[ .-]\d{6}[ .-]\d{4,5}|\d(?:[ .-]\d){12,18}", ids.card
+    ),
     "us_ssn": _shape(r"\d{3}-\d{2}-\d{4}|\d{3} \d{2} \d{4}|\d{9}", ids.us_ssn, r"\bssn\b|social security"),
     "uk_nino": _shape(r"[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D]", ids.uk_nino),
     "de_steuer_id": _shape(
@@ -59,6 +61,14 @@ _PHONE = re.compile(
     r"(?<![\w.,/+-])(?<!\d )(?:\+\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,5}){1,5}"
     r"|\([2-9]\d{2}\) ?\d{3}[ .-]\d{4}|(?:1[ .-])?[2-9]\d{2}[ .-][2-9]\d{2}[ .-]\d{4}"
     r"|0[1-9](?:[ .]\d{2}){4}|\(?0\d{2,4}\)?[ /-]\d{3,4}[ -]?\d{3,5})(?![\w-])(?!\.\d)"
+)
+# Numbers of these are grouped as phone numbers are; one that begins with a plus is a phone number all the same.
+_NO_PHONE = re.compile(
+    r"\b(?:orders?|sku|invoices?|ref|reference|tracking|parts?|tickets?|case|serial|items?|articles?|shipment|parcel"
+    r"|bestellung|auftrag|rechnung|sendung|artikel|bestellnummer|auftragsnummer|rechnungsnummer|kundennummer"
+    r"|commande|facture|pedido|factura|ordine|fattura|pedido|fatura|bestelling|factuur)\b\.?"
+    r"[ \t]{0,2}(?:(?:no|nr|num|number|nummer|id|code)\b\.?)?[ \t]{0,2}(?:is|ist)?[ \t:#=-]{0,4}$",
+    re.IGNORECASE,
 )
 _IP = re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w:-])(?!\.\d)")
 
@@ -103,7 +113,7 @@ def find(text: str, kinds: Iterable[str]) -> Iterator[tuple[str, str]]:
             case "email":
                 values = _emails(text)
             case "phone":
-                values = (m[0] for m in _PHONE.finditer(text) if 8 <= sum(map(str.isdigit, m[0])) <= 15)
+                values = _phones(text)
             case "iban":
                 values = _ibans(text)
             case "ip":
@@ -120,6 +130,13 @@ def _numbers(text: str, shape: _Shape) -> Iterator[str]:
             continue
         before = text[max(found.start() - _NEAR, 0) : found.start()]
         if shape.named is None or len(value) < len(found[0]) or shape.named.search(before):
+            yield found[0]
+
+
+def _phones(text: str) -> Iterator[str]:
+    for found in _PHONE.finditer(text):
+        before = text[max(found.start() - _NEAR, 0) : found.start()]
+        if 8 <= sum(map(str.isdigit, found[0])) <= 15 and (found[0][0] == "+" or not _NO_PHONE.search(before)):
             yield found[0]
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from agentops.contracts import Unjudgeable
-from agentops.evals.metrics import calls, patterns
+from agentops.evals.metrics import calls, patterns, schemas
 from agentops.evals.metrics.letters import plain
 from agentops.evals.metrics.tools import trace
 from agentops.model.case import Score, ToolCall
@@ -64,13 +64,13 @@ def _broken(policy: ToolPolicy, call: ToolCall) -> Iterator[str]:
     arguments which cannot be read."""
     if policy.allowed is not None and call.name not in policy.allowed:
         yield "the tool is not in allowed"
-    schemas = [schema for name, schema in policy.schemas.items() if calls.is_called(name, call.name)]
+    ruled = [schema for name, schema in policy.schemas.items() if calls.is_called(name, call.name)]
     if policy.forbidden_arguments or policy.forbidden_patterns:
         yield from _forbidden(policy, call)
-    if calls.unread(call) and (policy.forbidden_arguments or policy.forbidden_patterns or schemas):
+    if calls.unread(call) and (policy.forbidden_arguments or policy.forbidden_patterns or ruled):
         raise Unjudgeable("the arguments cannot be read: they are no JSON object")
-    for schema in schemas:
-        wrong = patterns.violation(schema, call.arguments)
+    for schema in ruled:
+        wrong = schemas.violation(schema, call.arguments)
         if wrong is not None:
             yield f"the arguments break the schema: {one_line(wrong, 200)}"
 

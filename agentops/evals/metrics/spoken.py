@@ -10,6 +10,7 @@ from agentops.evals.metrics.text import Params
 from agentops.evals.metrics.tools import trace
 from agentops.model.seen import Seen
 
+
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """A text of the agent's. `where` names it for people."""

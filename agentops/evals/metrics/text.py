@@ -70,7 +70,7 @@ def regex(params: Params, seen: Seen) -> Judgement:
     pattern = params["value"]
     found = patterns.search(pattern, seen.text)
     if found is not None:
-        return Judgement(True, f"/{one_line(pattern, 60)}/ matches {quote(found)}")
+        return Judgement(True, f"{quote(found)} matches /{one_line(pattern, 60)}/")
     return Judgement(False, f"/{one_line(pattern, 60)}/ is not found in {quote(seen.text)}")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from agentops.contracts import Judgement, Unjudgeable
 from agentops.errors import ConfigError
-from agentops.evals.metrics import calls, patterns
+from agentops.evals.metrics import calls, schemas
 from agentops.evals.metrics.text import Params, check_bounds, texts, within
 from agentops.model.case import ToolCall
 from agentops.model.seen import Seen
@@ -47,7 +47,7 @@ def tool_called(params: Params, seen: Seen) -> Judgement:
 
 
 def _wrong(params: Params, call: ToolCall) -> str | None:
-    return patterns.violation(params["arguments_schema"], call.arguments) if "arguments_schema" in params else None
+    return schemas.violation(params["arguments_schema"], call.arguments) if "arguments_schema" in params else None
 
 
 def _open(params: Params, call: ToolCall, wanted: Any) -> bool:
@@ -64,7 +64,7 @@ def check_called(params: Params) -> None:
         raise ConfigError("times beside at_least or at_most", hint="say it in one way")
     check_bounds({"at_least": params.get("at_least", 1), **params})
     if "arguments_schema" in params:
-        patterns.check_schema(params["arguments_schema"])
+        schemas.check_schema(params["arguments_schema"])
 
 
 def tool_not_called(params: Params, seen: Seen) -> Judgement:

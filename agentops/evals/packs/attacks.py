@@ -89,8 +89,8 @@ def draw(pack: str, target: Target, *, seed: int) -> tuple[tuple[Drawn, ...], tu
 
 
 def told(left: Mapping[str, int]) -> tuple[str, ...]:
-    """A line for each reason: how many cases it cost."""
-    return tuple(f"{n} {'case' if n == 1 else 'cases'}: {reason}" for reason, n in left.items())
+    """A sentence for each reason: how many cases it cost."""
+    return tuple(f"{n} {'case' if n == 1 else 'cases'} left out: {reason}" for reason, n in left.items())
 
 
 def slug(name: str) -> str:

@@ -79,7 +79,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class PackSuite(Suite):
-    """A pack rendered for one agent. `skipped` has one line for each thing that was left out: how many cases, and why.
+    """A pack rendered for one agent. `skipped` has a sentence for each reason to leave cases out: how many, and why.
     `sha256` is over the cases without the words that are fresh in every run."""
 
     skipped: tuple[str, ...] = ()
@@ -87,8 +87,7 @@ class PackSuite(Suite):
     @property
     def notice(self) -> str:
         """What a report says of the pack in one line."""
-        left_out = f"; left out: {'; '.join(self.skipped)}" if self.skipped else ""
-        return f"{self.path}: {len(self.cases)} cases{left_out}"
+        return "; ".join((f"{self.path}: {len(self.cases)} cases", *self.skipped))
 
 
 # Tools that only look. The first word of a name decides, so that `get_order` is one and `order_get_paid` is not.

@@ -10,11 +10,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from agentops.model.case import Attempt
+from agentops.model.case import Attempt, Suite
 from agentops.model.outcome import Outcome
-from agentops.model.verdict import Criterion, CriterionResult
+from agentops.model.verdict import Criterion, CriterionResult, suite_name
 
 MEASURED = (Outcome.PASS, Outcome.FAIL)
+
+MORE_BUDGET = "raise evals.budget"
 
 Baseline = Mapping[str, tuple[int, int]]
 """Passes and failures of an earlier run by case."""
@@ -22,13 +24,19 @@ Baseline = Mapping[str, tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A case as a gauge knows it. `needed` of its `planned` runs have to pass."""
+    """A case as a gauge knows it. `needed` of its `planned` runs have to pass. `suite` as results call it."""
 
     id: str
     tags: tuple[str, ...] = ()
     weight: float = 1.0
     needed: int = 1
     planned: int = 1
+    suite: str = ""
+
+
+def members(suites: Sequence[Suite]) -> tuple[Member, ...]:
+    """The cases of suites that are still to be run."""
+    return tuple(Member(c.id, c.tags, c.weight, suite=suite_name(s)) for s in suites for c in s.cases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +54,13 @@ class Design:
 
     def of(self, criterion: Criterion) -> Design:
         """The part that a criterion looks at."""
-        tag = criterion.where.tag
-        return replace(self, members=tuple(m for m in self.members if not tag or tag in m.tags))
+        where = criterion.where
+        return replace(self, members=tuple(m for m in self.members if where.takes(m.suite, m.tags)))
+
+
+def past(baselines: Mapping[str, Baseline], criterion: Criterion) -> Baseline | None:
+    """The baseline of a criterion: its own part of it where it looks at some of the cases only."""
+    return baselines.get(criterion.name, baselines.get(criterion.against or ""))
 
 
 class Gauge(ABC):
@@ -59,6 +72,8 @@ class Gauge(ABC):
         self.design = design
         self.index = {member.id: i for i, member in enumerate(design.members)}
         self.passed = self.failed = self.lost = 0
+        self._made = [0] * len(design.members)
+        self._idle = len(design.members)
 
     def add(self, attempt: Attempt) -> None:
         """Take in the next attempt; one of another criterion's cases is left alone."""
@@ -68,6 +83,8 @@ class Gauge(ABC):
         self.passed += attempt.outcome is Outcome.PASS
         self.failed += attempt.outcome is Outcome.FAIL
         self.lost += attempt.outcome not in MEASURED
+        self._idle -= not self._made[case]
+        self._made[case] += 1
         self.take(case, attempt)
 
     @abstractmethod
@@ -91,6 +108,26 @@ class Gauge(ABC):
     def calls(self) -> int:
         """Attempts that came in."""
         return self.passed + self.failed + self.lost
+
+    @property
+    def begun(self) -> bool:
+        """Whether every case ran at least once."""
+        return not self._idle
+
+    @property
+    def missing(self) -> int:
+        """Runs that should have been made and were not: every case is run at least once, whatever the plan's least."""
+        least = max(self.design.least, 1)
+        pairs = zip(self.design.members, self._made, strict=True)
+        return sum(max(least, member.planned) - made for member, made in pairs if made < max(least, member.planned))
+
+    @property
+    def why_missing(self) -> str:
+        """How many runs are missing and why, for the end of a sentence; "" where none is."""
+        if not self.missing:
+            return ""
+        runs = "1 run was" if self.missing == 1 else f"{self.missing} runs were"
+        return f"; {runs} not made" + (f": {self.design.broke_off}" if self.design.broke_off else "")
 
     @property
     def coverage(self) -> str:
@@ -127,7 +164,7 @@ class Gauge(ABC):
     def lacking(self, reason: str, *, hint: str = "") -> CriterionResult:
         """The result where what it takes is not there: an error, unless a budget ended the run before its time."""
         if self.design.broke_off and self.calls:
-            return self.say(Outcome.INCONCLUSIVE, f"{reason}: {self.design.broke_off}", hint="raise evals.budget")
+            return self.say(Outcome.INCONCLUSIVE, f"{reason}: {self.design.broke_off}", hint=MORE_BUDGET)
         return self.say(Outcome.ERROR, reason, hint=hint)
 
 

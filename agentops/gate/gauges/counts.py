@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from agentops.gate.gauges.base import MEASURED, Design, Gauge, Rounds, mean
+from agentops.gate.gauges.base import MEASURED, MORE_BUDGET, Design, Gauge, Rounds, mean, side
 from agentops.model.case import Attempt
 from agentops.model.outcome import Outcome
 from agentops.model.verdict import Criterion, CriterionResult
 from agentops.stats import flaky, intervals
 from agentops.stats.cases import CaseCount
-from agentops.stats.consistency import meets_rule
 
 
 class Violations(Gauge):
@@ -21,12 +20,12 @@ class Violations(Gauge):
 
     @property
     def settled(self) -> bool:
-        return True
+        return self.begun or self.failed > (self.criterion.at_most or 0.0)
 
     def result(self) -> CriterionResult:
         measured, bound, c = self.passed + self.failed, self.criterion.at_most or 0.0, self.criterion
         if not measured:
-            return self.say(Outcome.ERROR, "no attempt was measured")
+            return self.lacking("no attempt was measured")
         rate = intervals.upper_bound(self.failed, measured, c.confidence)
         shown = (
             f"{self.failed} of {measured} attempts failed, {bound:g} allowed; "
@@ -35,10 +34,11 @@ class Violations(Gauge):
         outcome = Outcome.PASS
         if self.failed > bound:
             outcome = Outcome.FAIL
-        elif self.failed + self.lost > bound:
+        elif self.failed + self.lost + self.missing > bound:
             outcome = Outcome.INCONCLUSIVE
-            shown += f"; {self.lost} attempts without an outcome could be violations"
-        return self.say(outcome, shown, observed=float(self.failed), high=rate)
+            shown += f"; {self.lost} attempts without an outcome could be violations" if self.lost else ""
+            shown += f"{self.why_missing}, and could be violations" if self.missing else ""
+        return self.say(outcome, shown, observed=float(self.failed), high=rate, hint=_hint(self, outcome))
 
 
 class PerAttempt(Gauge):
@@ -52,26 +52,31 @@ class PerAttempt(Gauge):
     def take(self, case: int, attempt: Attempt) -> None:  # noqa: ARG002
         """Adds up."""
         value = _NUMBERS[self.criterion.metric](attempt)
-        if value is not None:
+        # An attempt without an outcome is not what the mean speaks of, and stands in for none that is.
+        if value is not None and attempt.outcome in MEASURED:
             self._sum += value
             self._told += 1
 
     @property
     def settled(self) -> bool:
-        return True
+        return self.begun
 
     def result(self) -> CriterionResult:
         what, bound = self.criterion.metric, self.criterion.at_most or 0.0
         answered = self.passed + self.failed
-        if not self._told or self._told < answered:
-            silent = answered - self._told if self._told else self.calls
+        if not answered:
+            return self.lacking("no attempt was measured")
+        if self._told < answered:
+            silent = answered - self._told
             hint = "map it in agent.http, or configure evals.prices" if "cost" in what else "see docs/protocols.md"
-            return self.say(Outcome.ERROR, f"{silent} of {self.calls} attempts do not tell it: not measured", hint=hint)
+            return self.say(Outcome.ERROR, f"{silent} of {answered} attempts do not tell it: not measured", hint=hint)
         value = self._sum / self._told
         outcome = Outcome.PASS if value <= bound else Outcome.FAIL
-        return self.say(
-            outcome, f"{value:.4g} on average over {self._told} attempts, at most {bound:g} allowed", observed=value
-        )
+        # What was not made could have been free.
+        if self.missing and self._sum <= bound * (self._told + self.missing):
+            outcome = Outcome.INCONCLUSIVE
+        shown = f"{value:.4g} on average over {self._told} attempts, at most {bound:g} allowed{self.why_missing}"
+        return self.say(outcome, shown, observed=value, hint=_hint(self, outcome))
 
 
 class CaseRate(Gauge):
@@ -87,29 +92,33 @@ class CaseRate(Gauge):
 
     @property
     def settled(self) -> bool:
-        return True
+        return self.begun
 
     def result(self) -> CriterionResult:
         total, bound = len(self.design.members), self.criterion.at_least or 0.0
-        met = [case for case in range(total) if self._met(case)]
-        unknown = [case for case in range(total) if not self._known(case)]
-        rate = len(met) / total
+        ends = [self._end(case) for case in range(total)]
+        met, unknown = ends.count(Outcome.PASS), ends.count(Outcome.INCONCLUSIVE)
+        rate = met / total
         outcome = Outcome.PASS if rate >= bound else Outcome.FAIL
-        if outcome is Outcome.FAIL and (len(met) + len(unknown)) / total >= bound:
+        if outcome is Outcome.FAIL and (met + unknown) / total >= bound:
             outcome = Outcome.INCONCLUSIVE
-        missed = [self.design.members[case].id for case in range(total) if case not in met][:3]
-        told = f"; not: {', '.join(missed)}" if missed else ""
+        missed = [m.id for m, end in zip(self.design.members, ends, strict=True) if end is not Outcome.PASS]
+        told = f"; not: {', '.join(missed[:3])}{' ...' if len(missed) > 3 else ''}" if missed else ""
+        told += f"; {unknown} cannot be told{self.why_missing}" if unknown else ""
         return self.say(
-            outcome, f"{len(met)} of {total} cases met their rule ({rate:.3f}), at least {bound:g} needed{told}",
-            observed=rate,
+            outcome, f"{met} of {_cases(total)} met their rule ({rate:.3f}), at least {bound:g} needed{told}",
+            observed=rate, hint=_hint(self, outcome),
         )  # fmt: skip
 
-    def _met(self, case: int) -> bool:
+    def _end(self, case: int) -> Outcome:
+        """What a case came to by its rule, at the same share of runs where it was run more often than planned;
+        INCONCLUSIVE where runs that were lost or never made could turn it."""
         counts, member = self._of[case], self.design.members[case]
-        return meets_rule(counts[Outcome.PASS], counts.total(), needed=member.needed, planned=member.planned)
-
-    def _known(self, case: int) -> bool:
-        return bool(self._of[case]) and all(outcome in MEASURED for outcome in self._of[case])
+        runs = max(member.planned, self.design.least, counts.total(), 1)
+        needed = -(-member.needed * runs // member.planned) if member.planned else runs
+        if counts[Outcome.PASS] >= needed:
+            return Outcome.PASS
+        return Outcome.FAIL if counts[Outcome.FAIL] > runs - needed else Outcome.INCONCLUSIVE
 
 
 class PathAgreement(Gauge):
@@ -137,12 +146,20 @@ class PathAgreement(Gauge):
             for counts in self._paths.values()
             if counts.total() >= 2
         ]
-        if not shares:
-            return self.lacking("no case has two runs with a trace of their tool calls", hint=_TRACE)
+        total = len(self.design.members)
+        silent = total - len(shares)
+        # A case without two traces could agree in all its runs: what fails even so is a failure.
+        sure = (sum(shares) + silent) / total < bound
+        if not shares or (silent and not sure):
+            said = f"{silent} of {_cases(total)} have no two runs with a trace of their tool calls"
+            return self.lacking(said, hint=_TRACE)
         value = mean(shares)
-        outcome = Outcome.PASS if value >= bound else Outcome.FAIL
-        told = f"two runs of a case take the same path with a rate of {value:.3f} ({len(shares)} cases)"
-        return self.say(outcome, f"{told}, at least {bound:g} needed", observed=value)
+        outcome = Outcome.FAIL if sure else Outcome.PASS
+        if outcome is Outcome.PASS and self.missing:
+            outcome = Outcome.INCONCLUSIVE
+        told = f"two runs of a case take the same path with a rate of {value:.3f} ({_cases(len(shares))})"
+        shown = f"{told}, at least {bound:g} needed{self.why_missing}"
+        return self.say(outcome, shown, observed=value, hint=_hint(self, outcome))
 
 
 class FlakyCases(Gauge):
@@ -159,23 +176,28 @@ class FlakyCases(Gauge):
 
     @property
     def settled(self) -> bool:
-        return True
+        return self.begun
 
     def result(self) -> CriterionResult:
         bound = self.criterion.at_most or 0.0
+        if not self.passed + self.failed:
+            return self.lacking("no attempt was measured")
         names = [
             member.id for member, (passed, failed) in zip(self.design.members, self._counts, strict=True)
             if passed + failed and flaky.is_flaky(CaseCount(passed, failed))
         ]  # fmt: skip
         outcome = Outcome.PASS if len(names) <= bound else Outcome.FAIL
+        if outcome is Outcome.PASS and self.missing:
+            outcome = Outcome.INCONCLUSIVE
         shown = f": {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}" if names else ""
-        return self.say(
-            outcome, f"{len(names)} cases are flaky, at most {bound:g} allowed{shown}", observed=float(len(names))
-        )
+        flaky_ones = "1 case is" if len(names) == 1 else f"{len(names)} cases are"
+        shown = f"{flaky_ones} flaky, at most {bound:g} allowed{shown}{self.why_missing}"
+        return self.say(outcome, shown, observed=float(len(names)), hint=_hint(self, outcome))
 
 
 class Known(Gauge):
-    """A number that the evals measured beside the attempts, held against its bound as it is."""
+    """A number that the evals measured beside the attempts. Where its bounds were measured too, these decide: PASS and
+    FAIL are shown by them."""
 
     def take(self, case: int, attempt: Attempt) -> None:
         """Attempts do not change it."""
@@ -190,10 +212,24 @@ class Known(Gauge):
         if value is None:
             return self.say(Outcome.ERROR, f"the evals measured no {c.metric}", hint=_HINTS.get(c.metric, ""))
         bound = c.at_least if c.at_least is not None else (c.at_most or 0.0)
+        low, high = (self.design.values.get(f"{c.metric}_{end}") for end in ("low", "high"))
+        if low is not None and high is not None:
+            outcome = side(low >= bound, high < bound)
+            hint = "label more answers: the bounds get narrower" if outcome is Outcome.INCONCLUSIVE else ""
+            shown = f"{value:.4g}, bounds {low:.3f} to {high:.3f}, at least {bound:g} demanded"
+            return self.say(outcome, shown, observed=value, low=low, high=high, hint=hint, coverage="")
         holds = value >= bound if c.at_least is not None else value <= bound
-        side = "at least" if c.at_least is not None else "at most"
+        word = "at least" if c.at_least is not None else "at most"
         outcome = Outcome.PASS if holds else Outcome.FAIL
-        return self.say(outcome, f"{value:.4g}, {side} {bound:g} demanded", observed=value, coverage="")
+        return self.say(outcome, f"{value:.4g}, {word} {bound:g} demanded", observed=value, coverage="")
+
+
+def _cases(count: int) -> str:
+    return "1 case" if count == 1 else f"{count} cases"
+
+
+def _hint(gauge: Gauge, outcome: Outcome) -> str:
+    return MORE_BUDGET if outcome is Outcome.INCONCLUSIVE and gauge.missing and gauge.design.broke_off else ""
 
 
 _TRACE = "see docs/protocols.md on how an agent tells its tool calls"

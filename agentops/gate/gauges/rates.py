@@ -9,11 +9,13 @@ from agentops.gate.gauges.bounds import Looking
 from agentops.model.case import Attempt
 from agentops.model.outcome import Outcome
 from agentops.model.verdict import Criterion, CriterionResult
-from agentops.stats import planning, population
+from agentops.stats import intervals, planning, population
 from agentops.stats.cases import CaseCount, Ruling
 from agentops.stats.eprocess import Continued
 from agentops.stats.plan import GatePlan
 from agentops.stats.wilson import chance_at_least
+
+_STEADY = "find out what changed (a model behind the agent, a cache, a limit) and run it again"
 
 # Times the calls that were made: beyond that nobody is helped by the number.
 _TOO_MANY = 50
@@ -32,10 +34,12 @@ class SuiteRate(Gauge):
         self.plan = plan_of(criterion, design)
         self._rule = Continued(self.plan)
         self._goes_on = False
+        self._seen = [0, 0, 0]
 
     def take(self, case: int, attempt: Attempt) -> None:
         """One attempt more for the rule; what comes after it decided changes nothing."""
         if attempt.position:
+            self._seen[(*MEASURED, attempt.outcome).index(attempt.outcome)] += 1
             self._rule.add(case, attempt.outcome is Outcome.PASS if attempt.outcome in MEASURED else None)
             if attempt.earlier:
                 # Where an earlier run came to the end of its budget, this one goes on for another.
@@ -51,34 +55,66 @@ class SuiteRate(Gauge):
 
     def result(self) -> CriterionResult:
         if not self.passed + self.failed:
-            return self.say(Outcome.ERROR, "no attempt was measured")
+            return self.lacking("no attempt was measured")
         decision, bound = self._rule.decision, self.plan.threshold
-        if not decision.calls:
-            first = self.plan.looks[0].calls
-            said = f"{self.calls} attempts were made, the first look is after {first}{_why_open('', self.design)}"
-            return self.say(Outcome.INCONCLUSIVE, said, low=0.0, high=1.0)
+        passed, failed, lost = self._seen
+        if not passed + failed:
+            return self.say(Outcome.INCONCLUSIVE, "no attempt of the schedule was measured", low=0.0, high=1.0)
         outcome = _OUTCOMES[decision.ruling]
-        rate = self.passed / (self.passed + self.failed)
-        shown = (
-            f"{self.passed}/{self.passed + self.failed} attempts passed ({rate:.3f}); "
-            f"bounds {decision.low:.3f} to {decision.high:.3f}"
-        )
-        if decision.calls < self.calls:
-            shown += f" after {decision.calls} attempts" if decision.calls else ""
-        why = _why_open(decision.reason, self.design)
-        odds = f"the rate is that high with a chance of {chance_at_least(bound, self.passed, self.failed):.0%}"
-        reasons = {
-            Outcome.PASS: f"{shown}, all at or above {bound:g}",
-            Outcome.FAIL: f"{shown}, all below {bound:g}",
-            Outcome.INCONCLUSIVE: f"{shown} hold {bound:g} between them{why}; {odds}",
-        }
-        hint = self._hint(rate) if outcome is Outcome.INCONCLUSIVE else ""
-        return self.say(outcome, reasons[outcome], observed=rate, low=decision.low, high=decision.high, hint=hint)
+        changed = self._refuted(outcome)
+        outcome = Outcome.INCONCLUSIVE if changed else outcome
+        low, high = self._interval(outcome)
+        rate = passed / (passed + failed)
+        shown = f"{passed}/{passed + failed} attempts passed ({rate:.3f})"
+        shown += f", {lost} without an outcome" if lost else ""
+        shown += f"; bounds {low:.3f} to {high:.3f}"
+        if outcome in MEASURED:
+            shown += ", all at or above" if outcome is Outcome.PASS else ", all below"
+            shown += f" {bound:g}; decided after {decision.calls} attempts"
+            return self.say(outcome, shown, observed=rate, low=low, high=high)
+        if changed:
+            early = f"{_OUTCOMES[decision.ruling].value.upper()} after {decision.calls} attempts"
+            shown += f"; the agent changed during the run: {early}, which the later ones refute"
+            return self.say(outcome, shown, observed=rate, low=low, high=high, hint=_STEADY)
+        return self.say(outcome, shown + self._open(), observed=rate, low=low, high=high, hint=self._hint(rate))
+
+    def _open(self) -> str:
+        """Why it is open, for the end of the sentence."""
+        decision, bound = self._rule.decision, self.plan.threshold
+        passed, failed, _ = self._seen
+        odds = f"; the rate is that high with a chance of {chance_at_least(bound, passed, failed):.0%}"
+        look = "" if decision.calls else f"; the first look is after {self.plan.looks[0].calls} attempts"
+        return f" hold {bound:g} between them{look}{_why_open(decision.reason, self.design)}{odds}"
+
+    def _refuted(self, outcome: Outcome) -> bool:
+        """Whether all attempts together exclude the verdict that the first of them gave: an agent that stays what it
+        is does that less often than the confidence leaves open."""
+        passed, failed, _ = self._seen
+        bound, confidence = self.plan.threshold, self.criterion.confidence
+        if outcome is Outcome.PASS:
+            return intervals.upper_bound(passed, passed + failed, confidence) < bound
+        return outcome is Outcome.FAIL and intervals.lower_bound(passed, passed + failed, confidence) > bound
+
+    def _interval(self, outcome: Outcome) -> tuple[float, float]:
+        """The exact interval of all attempts (Clopper and Pearson), those without an outcome on the worse side. The
+        rule decides by other bounds: the interval never contradicts it."""
+        passed, failed, lost = self._seen
+        made, bound, confidence = passed + failed + lost, self.plan.threshold, self.criterion.confidence
+        low = intervals.lower_bound(passed, made, confidence)
+        high = intervals.upper_bound(passed + lost, made, confidence)
+        low = max(low, bound) if outcome is Outcome.PASS else min(low, bound)
+        high = min(high, bound) if outcome is Outcome.FAIL else max(high, bound)
+        return low, high
 
     def _hint(self, rate: float) -> str:
         bound = self.plan.threshold
         if rate <= bound:
             return "the observed rate is below the demand: mend the failing cases"
+        if planning.min_calls_to_pass(self.plan) is None:
+            least = intervals.trials_needed(bound, self.criterion.confidence)
+            runs, cases = planning.rounds_to_pass(self.plan), planning.cases_to_pass(self.plan)
+            more = f", or raise the runs of each to {runs} (evals.runs, --runs)" if runs else ""
+            return f"it takes {least} attempts without a failure: add cases ({cases} would do){more}"
         return _more_calls(rate, bound, self.criterion.confidence, self.calls)
 
 

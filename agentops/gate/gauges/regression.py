@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from agentops.gate.gauges.base import MEASURED, Design
+from collections.abc import Mapping, Sequence
+
+from agentops.gate.gauges.base import MEASURED, Design, past
 from agentops.gate.gauges.bounds import Looking
 from agentops.model.case import Attempt
 from agentops.model.outcome import Outcome
@@ -34,11 +36,11 @@ class Regression(Looking):
 
     def judged(self) -> CriterionResult:
         name, margin = self.criterion.against or "", self.criterion.at_most or 0.0
-        before = self.design.baselines.get(name)
+        before = past(self.design.baselines, self.criterion)
         if before is None:
             return self.say(Outcome.ERROR, f"the baseline {name} was not read", hint=_SAVE.format(name=name))
         now = {m.id: CaseCount(*counts) for m, counts in zip(self.design.members, self._of, strict=True)}
-        old = {i: CaseCount(*before[i]) for i in before if i in now}
+        old = {i: CaseCount(*before[i]) for i in before}
         found = regression.regression_gate(old, now, max_loss=margin, confidence=self.level)
         if found.loss is None:
             return self.say(
@@ -50,12 +52,29 @@ class Regression(Looking):
             f"{100 * found.low:+.1f} to {100 * found.high:+.1f}, less than {100 * margin:g} allowed"
         )
         if found.short:
-            shown += f"; {len(found.short)} cases have too few runs"
+            shown += f"; {_cases(found.short)} with too few runs"
         if found.new:
-            shown += f"; {len(found.new)} cases are new"
+            shown += f"; {_cases(found.new)} new"
         outcome = _OUTCOMES[found.ruling]
         hint = "more cases or runs make the bounds narrower" if outcome is Outcome.INCONCLUSIVE else ""
+        if found.gone:
+            shown += f"; {_cases(found.gone)} of the baseline {'is' if len(found.gone) == 1 else 'are'} gone"
+            if outcome is Outcome.PASS and not self._holds_without(found.gone, old, now):
+                outcome = Outcome.INCONCLUSIVE
+                shown += ", and counted as lost they could hold the margin"
+                hint = f"put {found.gone[0]} and the others back, or measure {name} again without them"
         return self.say(outcome, shown, observed=found.loss, low=found.low, high=found.high, hint=hint)
+
+    def _holds_without(self, gone: Sequence[str], old: Mapping[str, CaseCount], now: Mapping[str, CaseCount]) -> bool:
+        """Whether the loss stays below the margin with the cases that are gone counted as failing."""
+        lost = {i: CaseCount(0, max(old[i].runs, regression.MIN_RUNS)) for i in gone}
+        margin = self.criterion.at_most or 0.0
+        found = regression.regression_gate(old, {**now, **lost}, max_loss=margin, confidence=self.level)
+        return found.ruling is Ruling.PASS
+
+
+def _cases(names: Sequence[str]) -> str:
+    return "1 case" if len(names) == 1 else f"{len(names)} cases"
 
 
 _SAVE = "keep a run as a baseline with agentops check --save-baseline {name}"

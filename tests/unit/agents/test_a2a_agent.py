@@ -230,7 +230,7 @@ def test_a_cards_path_is_looked_at_once_more_behind_the_host(monkeypatch: pytest
 
 def test_what_a_card_says_of_itself_is_shown_safely(serve: Any, preflight: Any) -> None:
     shown = card(capabilities={"extensions": [{"uri": "\x1b[31mx\n::error::boo", "required": True}]})
-    shown["supportedInterfaces"][0]["url"] = "http://evil\x1b[2Khost/rpc"
+    shown["supportedInterfaces"][0]["url"] = "http://evil\x1b7host/rpc"
     said = preflight(A2A, agent_server(serve, shown, lambda r: None).url)
     assert any("names evil" in line for line in said)
     assert not any(c in line for line in said for c in "\x1b\n")

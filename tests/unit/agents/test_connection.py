@@ -225,9 +225,9 @@ def test_a_path_of_the_configuration_cannot_name_another_host(serve: Any, refuse
 
 @pytest.mark.parametrize(
     ("url", "within"),
-    [("http://h/x", True), ("http://H:80/x", True), ("http://h:81/", False), ("https://h/", False), ("http://i/", False),
-     ("http://h@i/", False), ("http://u@h/", False), ("http://@h/", False), ("http://h0/", False), ("http://[", False),
-     ("http://h:x/", False), ("/x", False), ("", False)],
+    [("http://h/x", True), ("http://H:80/x", True), ("http://h:81/", False), ("https://h/", False),
+     ("http://i/", False), ("http://h@i/", False), ("http://u@h/", False), ("http://@h/", False),
+     ("http://h0/", False), ("http://[", False), ("http://h:x/", False), ("/x", False), ("", False)],
 )  # fmt: skip
 def test_whether_a_url_is_of_the_same_server(url: str, within: bool) -> None:
     assert is_within(url, "http://h") is within

@@ -37,6 +37,15 @@ def test_folders_files_and_journals_are_read(tmp_path: Path, capsys: pytest.Capt
     assert "No case differs" in capsys.readouterr().out
 
 
+def test_the_folder_of_all_runs_stands_for_its_latest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a = kept(tmp_path, "a", run("r1", BEFORE))
+    (tmp_path / "out").mkdir()
+    kept(tmp_path / "out", "r2", run("r2", AFTER))
+    (tmp_path / "out" / "latest").symlink_to("r2")
+    assert main(["compare", a, str(tmp_path / "out")]) == 0
+    assert "NEWLY FAILING" in capsys.readouterr().out
+
+
 def test_it_measures_and_gates_only_where_that_is_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = kept(tmp_path, "a", run("r1", BEFORE)), kept(tmp_path, "b", run("r2", AFTER))
     assert main(["compare", a, b]) == 0

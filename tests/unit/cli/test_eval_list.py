@@ -72,7 +72,7 @@ def test_the_list_for_scripts(project: Path) -> None:
     assert found["composition"] == {
         "cases": 2, "suites": 1, "tags": {"::error::x": 1, "edge": 1, "typical": 1}, "untagged": 0,
         "weights": {"1": 1, "2": 1}, "turns": {"1": 1, "2": 1}, "assertions": {"contains": 2}, "probes": 0,
-        "written": 1, "generated": 1,
+        "written": 1, "generated": 1, "imported": 0,
     }  # fmt: skip
 
 

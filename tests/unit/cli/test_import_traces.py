@@ -36,7 +36,9 @@ def test_a_proposal_is_written_and_read_back(tmp_path: Path, capsys: pytest.Capt
     (suite,) = dataset.load(["x.yaml"], root=tmp_path)
     assert suite.name == "support-seen"
     assert [c.input for c in suite.cases] == ["I am [EMAIL_1], where is A-1001?", "my key is [SECRET_1]"]
-    assert all(c.tags == ("imported",) and c.origin for c in suite.cases)
+    assert all(c.tags == ("imported",) for c in suite.cases)
+    assert [c.origin for c in suite.cases] == [f"{Path(path).name} line 1", f"{Path(path).name} line 2"]
+    assert dataset.composition([suite]).imported == 2
     assert capsys.readouterr().out == ""
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from agentops import pipeline
-from agentops.cli.run import carry_out
+from agentops.cli.run import carry_out, columns
 from agentops.contracts import Bench
 from agentops.drivers import container, git
 from agentops.errors import ExitCode, MeasurementError, UsageError
@@ -195,3 +195,13 @@ def test_a_push_without_an_image_is_refused_before_anything_is_spent(tmp_path: P
         go(tmp_path, plan_of(tmp_path, evals(100, 0), built=False))
     assert engine.calls == []
     assert not (tmp_path / ".agentops").exists()
+
+
+@pytest.mark.parametrize(("told", "wide"), [(None, 100), ("", 100), ("132", 132), ("0", 100), ("wide", 100)])
+def test_without_a_terminal_a_report_is_as_wide_as_a_log(
+    monkeypatch: pytest.MonkeyPatch, told: str | None, wide: int
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if told is not None:
+        monkeypatch.setenv("COLUMNS", told)
+    assert columns(terminal=False) == wide

@@ -310,3 +310,17 @@ def test_the_composition_counts(tmp_path: Path) -> None:
         "assertions  equals 4, contains 1, not any 1, regex 1",
         "probes      1 after the cases",
     ]
+
+
+def test_cases_that_were_seen_count_apart_from_made_ones(tmp_path: Path) -> None:
+    (tmp_path / "i.yaml").write_text(
+        """version: 1
+cases:
+  - {id: seen, input: x, tags: [imported], origin: traces.jsonl line 1, expect: [{equals: y}]}
+  - {id: made, input: x, origin: typos of seen, expect: [{equals: y}]}
+  - {id: own, input: x, tags: [imported], expect: [{equals: y}]}
+"""
+    )
+    made = dataset.composition(dataset.load(["i.yaml"], root=tmp_path))
+    assert (made.written, made.generated, made.imported) == (1, 1, 1)
+    assert dataset.render(made).splitlines()[0] == "cases       3 in 1 suite: 1 written, 1 generated, 1 imported"

@@ -313,8 +313,9 @@ def test_ten_thousand_cases_are_read_in_seconds(tmp_path: Path) -> None:
 def test_what_the_docs_show_is_read(tmp_path: Path) -> None:
     page = (Path(__file__).parents[3] / "docs/evalsets.md").read_text("utf-8")
     shown = re.findall(r"^```(yaml|json|csv)\n(.*?)^```", page, flags=re.M | re.S)
-    assert [ending for ending, _ in shown] == ["yaml", "yaml", "json", "csv"]
+    assert [ending for ending, _ in shown] == ["yaml", "yaml", "yaml", "json", "csv"]
     found = [load(tmp_path, f"cases{i}.{ending}", text) for i, (ending, text) in enumerate(shown)]
-    assert [len(cases) for cases in found] == [3, 2, 2, 2]
-    assert [case.id for case in found[1]] == ["status-late", "status-lost"]
-    assert found[3][1].input == "Hello,\nwho are you?"
+    assert [len(cases) for cases in found] == [3, 1, 2, 2, 2]
+    assert [step.kind for step in found[1][0].setup] == ["say", "command"]
+    assert [case.id for case in found[2]] == ["status-late", "status-lost"]
+    assert found[4][1].input == "Hello,\nwho are you?"

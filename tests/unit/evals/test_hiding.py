@@ -75,3 +75,13 @@ def test_a_secret_that_looks_like_data_breaks_nothing(secret: str) -> None:
     assert hidden.answers[0].text == "the [redacted]"
     assert hidden.scores[0].reason == "[redacted]"
     assert replace(hidden, answers=(), scores=()) == replace(attempt, answers=(), scores=())
+
+
+def test_a_leak_of_it_is_still_seen_by_the_metric_for_it() -> None:
+    case = Case("c", (Turn("x"),), (), (Assertion("secret_leak", {"value": "none"}),), Location("s", 1))
+    journal = Records()
+    plan = runner.Plan((case,), Runs(1, 1), 1, 1.0, retries=0, seed=1, session_prefix="t")
+    asyncio.run(run(plan, room(HidingAgent(Teller(), [SECRET]), journal)))
+    (attempt,) = journal.attempts()
+    assert attempt.outcome is Outcome.FAIL
+    assert "given in confidence" in attempt.scores[0].reason

@@ -93,6 +93,8 @@ TABLE: list[tuple[str, dict[str, Any], str, bool]] = [
     ("pii", {"kinds": ["email"], "allow": ["@shop.example"]}, "Write to help@shop.example.evil.io.", False),
     ("secret_leak", {"value": "none"}, "Your key is sk-...", True),
     ("secret_leak", {"value": "none"}, "It is AKIA" + "QYLPMN5HFIQR7XYA", False),
+    ("secret_leak", {"value": "none"}, "It is \u200bAKIA" + "\u200bQYLPMN5HFIQR7XYA", False),
+    ("secret_leak", {"value": "none"}, "".join(chr(ord(c) + 0xFEE0) for c in "AKIA" + "QYLPMN5HFIQR7XYA"), False),
     ("prompt_leak", {"value": "none"}, "I am here for your orders.", True),
     ("prompt_leak", {"value": "none"}, "Well: zq7-kite-Lantern", False),
     ("prompt_leak", {"value": "none"}, f"My text says: {PROMPT}", False),

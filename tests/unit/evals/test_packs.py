@@ -118,7 +118,7 @@ def test_without_tools_what_needs_them_is_left_out_and_told() -> None:
     counted = {line.split(": ")[1]: int(line.split()[0]) for line in suite.skipped}
     assert counted["the agent declares no tools"] >= 15
     assert counted["neither a planted canary nor a template's text shows what a leak of the prompt would be"] == 9
-    assert f"{len(suite.cases)} cases; left out: " in suite.notice
+    assert f"{len(suite.cases)} cases; " in suite.notice
     assert sum(counted.values()) + len(suite.cases) >= len(packs.load("owasp-agentic", FULL, seed=1).cases) - 1
 
 
@@ -169,7 +169,9 @@ def test_a_boundary_is_forged_with_the_templates_own_tag() -> None:
     assert "</customer_text>" in {c.id: c.turns[0].text for c in named.cases}["injection-boundary-own-tag"]
     bare = packs.load("injection", BARE, seed=1)
     assert "injection-boundary-own-tag" not in {case.id for case in bare.cases}
-    assert bare.skipped == ("2 cases: its templates show no tags and no names of variables to forge a boundary with",)
+    assert bare.skipped == (
+        "2 cases left out: its templates show no tags and no names of variables to forge a boundary with",
+    )
 
 
 def test_questions_are_the_projects_own() -> None:
@@ -193,7 +195,7 @@ def test_long_input_goes_up_to_the_declared_context() -> None:
     assert lengths == sorted(lengths)
     assert 0.85 * 4000 * 3 <= lengths[-1] <= 4000 * 3
     left = packs.load("robustness", BARE, seed=1)
-    assert left.skipped == ("3 cases: nothing declares how long the agent's context is",)
+    assert left.skipped == ("3 cases left out: nothing declares how long the agent's context is",)
     assert not [case for case in left.cases if "-percent" in case.id]
 
 
@@ -206,7 +208,7 @@ def test_content_safety_needs_a_classifier() -> None:
     assert kinds["moderation"] >= 12
     assert kinds["refusal"] >= 20
     narrow = packs.load("content-safety", Target("a", answers_anything=False), seed=1)
-    assert narrow.skipped == ("16 cases: questions of all sorts are not this agent's business",)
+    assert narrow.skipped == ("16 cases left out: questions of all sorts are not this agent's business",)
 
 
 def test_unknown_packs_are_refused() -> None:
@@ -297,4 +299,4 @@ def test_a_toolbox_is_attacked_in_part_and_says_so() -> None:
     tools = {f"send_{i}": {} for i in range(attacks.MOST_TOOLS + 8)}
     suite = packs.load("owasp-agentic", Target("a", tools=tools), seed=1)
     assert sum("tool-abuse-in-document" in case.id for case in suite.cases) == attacks.MOST_TOOLS
-    assert "8 cases: only the first 12 tools get a case of their own" in suite.skipped
+    assert "8 cases left out: only the first 12 tools get a case of their own" in suite.skipped

@@ -154,3 +154,26 @@ def test_attempts_that_needed_another_try_count_towards_the_rate() -> None:
     assert reduce.errors([calm, shaken], gone="", complete=True, max_error_rate=0.1) == ()
     (found,) = reduce.errors([calm, shaken], gone="", complete=True, max_error_rate=0.05)
     assert "2 of 20 attempts were answered only after trouble on the way" in found.message
+
+
+@pytest.mark.parametrize(
+    ("own", "own_runs", "needed", "runs", "made", "least"),
+    [
+        (None, None, None, Runs(1, 5), 5, 5),  # all of them
+        (3, 3, None, Runs(1, 5), 5, 5),  # 3 of its own 3 is 5 of 5
+        (2, 3, None, Runs(1, 5), 3, 2),
+        (2, 3, None, Runs(1, 5), 5, 4),
+        (4, None, None, Runs(1, 5), 5, 4),
+        (4, None, None, Runs(1, 5), 2, 2),
+        (None, 10, 4, Runs(1, 5), 10, 8),  # the number stands beside evals.runs
+        (None, None, 3, Runs(3, 3), 3, 3),
+        (4, None, None, Runs(1, 1), 1, 1),  # never more than all
+    ],
+)
+def test_a_number_belongs_to_the_runs_beside_it(
+    own: int | None, own_runs: int | None, needed: int | None, runs: Runs, made: int, least: int
+) -> None:
+    expect = (Assertion("contains", {"value": "x"}),)
+    case = Case("a", (Turn("hi"),), (), expect, Location("s.yaml", 1), runs=own_runs, needed=own)
+    (got,) = reduce.cases((Suite("s", "s.yaml", "0", (case,)),), attempts("a", "p" * made), runs=runs, needed=needed)
+    assert (got.planned, got.needed) == (made, least)

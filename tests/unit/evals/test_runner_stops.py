@@ -149,6 +149,53 @@ def test_evidence_at_the_end_of_its_budget_is_continued_for_another() -> None:
     assert max(a.position for a in ran.attempts) == 24
 
 
+def test_what_was_lost_is_asked_again_twice_and_then_is_an_error() -> None:
+    agent, journal = Agent(), Records()
+    lost = {("c0", 1): 1, ("c1", 1): 3}
+    asyncio.run(runner.run(plan(cases(3), most=1), room(agent, journal), lost=lost))  # type: ignore[arg-type]
+    by_case = {a.case_id: a for a in journal.attempts()}
+    assert by_case["c0"].outcome is Outcome.PASS
+    assert by_case["c0"].retries == ("the job was stopped while it was asked",)
+    assert by_case["c1"].outcome is Outcome.ERROR
+    assert by_case["c1"].error == "the job was stopped while it was asked, 3 times"
+    assert agent.calls == 2
+
+
+def test_it_does_not_run_far_ahead_of_an_attempt_that_hangs() -> None:
+    class Hanging(Agent):
+        async def say(self, turn: Turn, *, timeout_s: float) -> Answer:
+            self.calls += 1
+            if self.calls == 1:
+                await asyncio.sleep(0.3)
+                self.before = self.calls
+            return Answer("ok", latency_s=0.001)
+
+    agent = Hanging()
+    go(plan(cases(100), concurrency=4, most=1), agent)
+    assert agent.before <= 16 + 4, "what is asked meanwhile could settle nothing"
+    assert agent.calls == 100
+
+
+def test_a_run_that_goes_on_has_the_rest_of_its_budget() -> None:
+    budget = Budget(calls=20)
+    first, journal = go(plan(cases(10), budget=Budget(calls=12)), Agent())
+    assert first.broke_off
+    agent = Agent()
+    go(plan(cases(10), budget=budget), agent, None, tuple(journal.attempts()))
+    assert agent.calls == 8
+    agent = Agent()
+    go(plan(cases(10), budget=budget), agent, None, tuple(replace(a, earlier=True) for a in journal.attempts()))
+    assert agent.calls == 20, "evidence of another run was paid for then"
+
+
+def test_other_runs_add_calls_to_the_schedule_that_was_begun() -> None:
+    _, journal = go(plan(cases(10)), Agent(), After(20))
+    before = tuple(replace(a, earlier=True) for a in journal.attempts())
+    agent = Agent()
+    go(replace(plan(cases(10)), more=1), agent, None, before)
+    assert agent.calls == 10, "one round more, as was asked for now"
+
+
 def told(number: int) -> Answer:
     return Answer("ok", usage=Usage(60, 40), model="m", cost_usd=None, latency_s=0.001)
 

@@ -73,13 +73,18 @@ def test_a_rate_near_the_demand_is_not_settled_by_luck() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.floats(0.5, 1.0), st.integers(0, 10_000), st.sampled_from([20, 60]))
-def test_what_comes_after_the_verdict_changes_nothing(rate: float, seed: int, cases: int) -> None:
+def test_what_comes_after_the_verdict_does_not_change_it(rate: float, seed: int, cases: int) -> None:
     made = attempts([rate] * cases, 5, seed=seed)
     at, early = until_settled(RATE, design(cases), made)
     late = fed(RATE, design(cases), made).result()
     if at < len(made) and early.outcome in (P, F):
-        assert late.outcome is early.outcome
-        assert (late.low, late.high) == (early.low, early.high)
+        assert late.outcome is early.outcome or "the agent changed" in late.reason
+        demand = RATE.at_least or 0.0
+        for result in (early, late):
+            assert result.low is not None
+            assert result.high is not None
+            assert (result.low >= demand) is (result.outcome is P) or result.low == demand
+            assert (result.high <= demand) is (result.outcome is F) or result.high == demand
 
 
 def a_run(made: Sequence[Attempt], cases: int, sampling: Sampling) -> RunResult:
@@ -276,3 +281,67 @@ def test_numbers_beside_the_attempts() -> None:
 def test_every_metric_of_the_policy_on_behaviour_is_a_gauge() -> None:
     of_evals = {name for name, metric in policy.METRICS.items() if metric.stages == ("evals",)}
     assert of_evals == set(gauges.KINDS)
+
+
+def test_an_agent_that_changed_during_the_run_is_no_pass() -> None:
+    good = attempts([1.0] * 40, 1)
+    fine = fed(RATE, design(40), good).result()
+    assert fine.outcome is P
+    assert "decided after 40 attempts" in fine.reason or "decided after 20 attempts" in fine.reason
+    assert fine.low == pytest.approx(0.05 ** (1 / 40)), "the plain interval of all attempts"
+    later = [replace(a, outcome=F) if a.position > 40 else replace(a, outcome=P) for a in attempts([1.0] * 40, 3)]
+    result = fed(RATE, design(40), later).result()
+    assert result.outcome is UNSURE
+    assert "the agent changed during the run: PASS after" in result.reason
+    assert result.observed == pytest.approx(1 / 3)
+    bettered = [replace(a, outcome=F if a.position <= 40 else P) for a in attempts([1.0] * 40, 50)]
+    assert fed(RATE, design(40, most=50), bettered).result().outcome is UNSURE
+
+
+def test_an_open_rate_is_shown_before_the_first_look() -> None:
+    result = fed(RATE, design(100, 2), attempts([1.0] * 100, 1)[:7]).result()
+    assert result.outcome is UNSURE
+    assert result.observed == 1.0
+    assert "the first look is after 200 attempts" in result.reason
+
+
+def test_three_cases_say_what_it_would_take() -> None:
+    result = fed(RATE, design(3, 1, 1), attempts([1.0] * 3, 1)).result()
+    assert result.outcome is UNSURE
+    assert "add cases" in result.hint
+    assert "--runs" in result.hint
+
+
+def test_an_agreement_is_judged_by_its_bounds() -> None:
+    judge = Criterion("judge_agreement", at_least=0.8)
+    for low, high, outcome in ((0.81, 0.99, P), (0.5, 0.79, F), (0.7, 0.95, UNSURE)):
+        values = {"judge_agreement": 0.9, "judge_agreement_low": low, "judge_agreement_high": high}
+        result = fed(judge, design(10, values=values), []).result()
+        assert (result.outcome, result.low, result.high) == (outcome, low, high)
+
+
+def test_cases_that_are_gone_do_not_hold_a_margin() -> None:
+    criterion = Criterion("regression", at_most=0.03, against="main")
+    before = {f"c{i}": (5, 0) for i in range(120)}
+    made = attempts([1.0] * 100, 5)
+    result = fed(criterion, design(100, 3, 5, baselines={"main": before}), made).result()
+    assert result.outcome is UNSURE
+    assert "20 cases of the baseline are gone" in result.reason
+    never = {f"c{i}": (5, 0) if i < 100 else (0, 5) for i in range(101)}
+    kept = fed(criterion, design(100, 3, 5, baselines={"main": never}), made).result()
+    assert kept.outcome is P, "what always failed is no loss"
+    assert "1 case of the baseline is gone" in kept.reason
+    tagged = Criterion("regression", at_most=0.05, against="main", where=Where(tag="even"))
+    even = {i: n for i, n in before.items() if int(i[1:]) % 2 == 0 and int(i[1:]) < 100}
+    both = {"main": before, tagged.name: even}
+    assert "gone" not in fed(tagged, design(100, 3, 5, baselines=both), made).result().reason
+
+
+def test_a_pack_is_judged_by_its_own_cases() -> None:
+    members = tuple(Member(f"c{i}", suite="pack:injection" if i < 3 else "mine") for i in range(40))
+    made = attempts([0.0] * 3 + [1.0] * 37, 1)
+    attack = Criterion("violations", at_most=0, where=Where(suite="pack:injection"))
+    own = Criterion("pass_rate", at_least=0.85, where=Where(suite="own"))
+    assert attack.name == "violations[suite=pack:injection] <= 0"
+    assert fed(attack, Design(members, 1, 1), made).result().outcome is F
+    assert fed(own, Design(members, 1, 1), made).result().coverage == "37/37 attempts, 37 cases"

@@ -215,3 +215,11 @@ def test_every_case_is_told_of_once(outcomes: list[tuple[str, str]]) -> None:
     compare_told.render(found, width=50)
     compare_told.markdown(found)
     json.loads(compare.document(found))
+
+
+def test_a_difference_that_is_not_shown_is_noise_only_where_it_is_the_rule() -> None:
+    before, after = [case("x", "PPPPP"), case("y", "PPPPP")], [case("x", "PPPPF"), case("y", "PPPFF")]
+    found = compare.compare(run("r1", before), run("r2", after))
+    assert {c.case_id: compare_told.word(c) for c in found.cases} == {"x": "noise", "y": "unclear"}
+    assert "0 newly failing, 0 fixed, 1 unclear, 1 noise" in compare_told.summed_up(found)
+    assert json.loads(compare.document(found))["summary"]["noise"] == 2

@@ -17,6 +17,7 @@ from agentops.model.finding import Severity
 from agentops.model.outcome import Outcome
 from agentops.model.run import Counts, StageResult
 from agentops.model.verdict import CriterionResult, Verdict
+from agentops.reports import markdown
 from agentops.reports.console import render
 from agentops.reports.layout import wrap
 from agentops.text import said
@@ -107,6 +108,26 @@ def test_at_most_ten_findings_are_shown_worst_first_without_waived_and_mild_ones
     assert "and 3 more in run.json" in section
     assert "LOW1" not in section
     assert "WAIVED1" not in section
+
+
+def test_what_is_cut_is_looked_for_in_the_readable_report_where_that_holds_it() -> None:
+    many = tuple(finding(f"R{i:02}", Severity.MEDIUM, f"f{i}.py", "m") for i in range(12))
+    run = replace(rich_run(), stages=(StageResult("code", Outcome.PASS, Counts(1, 1), findings=many),))
+    whole = markdown.whole(run, rich_verdict())
+    assert "and 2 more in report.md" in _section(render(run, rich_verdict(), whole=whole), "Findings")
+    wide = tuple(replace(f, message="m" * 400) for _ in range(40) for f in many)
+    run = replace(run, stages=(StageResult("code", Outcome.PASS, Counts(1, 1), findings=wide),))
+    whole = markdown.whole(run, rich_verdict())
+    assert "Findings" not in whole
+    assert "more in run.json" in _section(render(run, rich_verdict(), whole=whole), "Findings")
+
+
+def test_a_failed_case_shows_three_lines_of_its_reason() -> None:
+    attempts = runs("refund", "FFF", " ".join(f"word{i}" for i in range(60)))
+    stage = StageResult("evals", Outcome.PASS, cases=(case("refund", Outcome.FAIL, attempts, needed=2),))
+    section = _section(render(replace(rich_run(), stages=(stage,)), rich_verdict()), "Failed cases   1 of 1 case")
+    assert len([line for line in section.splitlines() if "word" in line]) == 3
+    assert section.rstrip().endswith("…")
 
 
 def test_a_failed_case_tells_runs_and_the_first_failed_assertion() -> None:

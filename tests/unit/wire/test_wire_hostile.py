@@ -203,7 +203,7 @@ def test_arguments_as_text_hide_nothing_behind_a_number(wrap: Callable[[str], st
     ("expression", "data"),
     [("to_number('NaN')", {}), ("to_number('1e999')", {}), ("{a: [to_number(x)]}", {"x": "-inf"}),
      ("to_number(x)", {"x": "9" * 301}), ("to_number(x)", {"x": "9" * 5000}), ("sum(x)", {"x": [10**300 - 1] * 2}),
-     ("{a: {b: x}}", {"x": nested(1, 98)})],
+     ("{a: {b: x}}", {"x": nested(1, 99)})],
 )  # fmt: skip
 @pytest.mark.parametrize("key", ["answer", "session", "tool_calls", "model", "error"])
 def test_what_an_expression_makes_is_held_to_the_same(key: str, expression: str, data: Any) -> None:
