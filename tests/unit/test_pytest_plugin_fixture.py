@@ -148,7 +148,7 @@ def test_assertions_that_cannot_be_meant_are_refused(
 def test_what_the_agent_says_is_safe_and_keeps_no_secret_where_it_is_told(session: Session) -> None:
     agent = Agent(session)
     reply = agent.ask("secret")
-    assert reply.text == KEY
+    assert reply.text == "[redacted]", "what it was given in confidence is gone before anybody looks"
     with pytest.raises(AssertionError) as caught:
         agent.check(reply, contains="nothing")
     assert KEY not in str(caught.value)
