@@ -25,7 +25,7 @@ from agentops.model.outcome import Outcome
 from agentops.model.run import Counts, Sampling, StageResult
 from agentops.model.seen import Context
 from agentops.model.settings import Agent, Evals
-from agentops.stages import evals_open, evals_past, target
+from agentops.stages import evals_cost, evals_open, evals_past, target
 from agentops.stages.evals_judges import Judges
 from agentops.stages.evals_model import PlayedModel, load_script
 from agentops.stages.evals_past import Inputs, Past
@@ -88,6 +88,7 @@ class EvalsStage:
         except Unavailable as error:
             # The agent's behaviour is what the gate is for: an engine that went away excuses nothing.
             raise MeasurementError(error.message, hint=error.hint) from None
+        evals_cost.keep(self._root, ran.attempts, run_id=bench.run_id)
         scripted = {"model": model.played, "judge": work.judges.scripted}
         return replace(
             self._result(ran, values, work.begun),
@@ -236,7 +237,10 @@ def _told(asked: Asked, evals: Evals) -> str:
         told = f"{cases} x {least} to {most} runs = {fewest} to {utmost} calls of the agent"
     limits = encode(evals.budget)
     held = [f"{limits[name]:g} {name}" for name in limits if limits[name] is not None]
-    return told + (f", at most {', '.join(held)}" if held else "")
+    told += f", at most {', '.join(held)}" if held else ""
+    attempts = [sum(max(runs, c.runs or 0) for c in all_cases) for runs in (least, most)]
+    cost = evals_cost.estimate(asked.root, evals.budget, fewest=attempts[0], utmost=attempts[1])
+    return f"{told}; {cost}" if cost else told
 
 
 def _troubles(ran: runner.Ran) -> Sequence[str]:
