@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,7 @@ from typing import Any, Protocol, Self
 from agentops.model.case import Answer, Assertion, Attempt, Score, Turn
 from agentops.model.events import Emit
 from agentops.model.records import Unfinished
+from agentops.model.rollout import Counts
 from agentops.model.run import RunResult, StageResult
 from agentops.model.seen import Seen
 from agentops.model.verdict import Verdict
@@ -122,6 +124,80 @@ class AskJudge(Protocol):
     async def __call__(self, assertion: Assertion, seen: Seen, /) -> Score:
         """The score, its negation carried out; ERROR where the judge gave no sound result. Never raises for what the
         judge does."""
+
+
+Doc = Mapping[str, Any]
+"""A Kubernetes object as JSON data."""
+
+
+class Cluster(Protocol):
+    """One namespace of a Kubernetes cluster. Every method raises ApiDown where the API does not answer and ClusterError
+    where it refuses; writes raise Conflict where the object is not as it was thought to be."""
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that everything is in unless told otherwise."""
+
+    def get(self, kind: str, name: str, *, namespace: str | None = None) -> Doc | None:
+        """The object; None where it, or its kind, is not there."""
+
+    def list(self, kind: str, *, labels: Mapping[str, str] | None = None) -> tuple[Doc, ...]:
+        """The objects with all these labels; none where the kind is not there."""
+
+    def create(self, doc: Doc) -> Doc:
+        """Make an object. Conflict where it is there already."""
+
+    def replace(self, doc: Doc) -> Doc:
+        """Write the whole object. Conflict unless its metadata.resourceVersion is the present one."""
+
+    def patch(self, kind: str, name: str, ops: Sequence[Doc], *, subresource: str = "") -> Doc:
+        """Apply a JSON Patch (RFC 6902). Conflict where one of its tests fails, or the object is gone."""
+
+    def may(self, verb: str, kind: str, *, name: str = "", subresource: str = "") -> bool:
+        """Whether the credentials allow it, as the API server says."""
+
+    def logs(self, pod: str, *, container: str = "", lines: int = 50) -> str:
+        """The last lines that a container wrote, as hostile as they are."""
+
+    def forward(self, pod: str, port: int) -> AbstractContextManager[int]:
+        """A port of 127.0.0.1 that leads to the pod's port as long as the block lasts."""
+
+
+class TrafficRouter(Protocol):
+    """Leads traffic to two versions in one of the traffic modes. Every method converges and may be called again at any
+    time; those that change anything return "" once the data plane shows it, else what is awaited, in words."""
+
+    @property
+    def can_mirror(self) -> bool:
+        """Whether live requests can be copied to the canary."""
+
+    @property
+    def by_session(self) -> bool:
+        """Whether a session stays with one version."""
+
+    def replicas(self, weight: int, *, stable: int) -> int:
+        """How many pods of the canary serve so many percent of the traffic beside so many of stable."""
+
+    def prepare(self) -> str:
+        """Lay everything that traffic will take to both versions; nothing of it reaches the canary yet."""
+
+    def shift(self, weight: int, *, mirror: float = 0.0) -> str:
+        """Send `weight` percent to the canary, and it copies of `mirror` percent of stable's requests."""
+
+    def clear(self) -> str:
+        """Send everything to stable, by the quickest way there is."""
+
+    def restore(self) -> str:
+        """Put back the way in that was there before. Everything goes to stable already."""
+
+    def retire(self) -> str:
+        """Scale to nothing what `prepare` made, once no request is in flight in it."""
+
+    def drift(self, weight: int) -> str:
+        """What somebody else changed of what `shift` wrote, and who, "" where nothing."""
+
+    def counts(self) -> tuple[Counts | None, Counts | None]:
+        """What canary and stable served, where the mode itself can tell."""
 
 
 class StopRule(Protocol):

@@ -5,7 +5,10 @@ AgentopsError
 │   └── ConfigError       2    a file of the user's: names file, line and key
 ├── MeasurementError      4    something could not be measured
 │   ├── Unavailable       4    it is not on this machine or not in reach; a policy may allow that by name
-│   └── TargetError       4    the agent under test did not start, answer, or speak its protocol
+│   ├── TargetError       4    the agent under test did not start, answer, or speak its protocol
+│   └── ClusterError      4    the Kubernetes API refused
+│       ├── ApiDown       4    it did not answer: may be tried again
+│       └── Conflict      4    somebody else wrote first: look again, decide again
 ├── ReportError           4    a result could not be written down
 └── Interrupted         130    the user stopped the run
 """
@@ -23,6 +26,8 @@ class ExitCode(IntEnum):
     USAGE = 2
     INCONCLUSIVE = 3
     ERROR = 4
+    ROLLED_BACK = 5
+    ROLLBACK_FAILED = 6
     INTERRUPTED = 130
 
 
@@ -82,6 +87,18 @@ class TargetError(MeasurementError):
         self.retryable = retryable
         self.throttled = throttled
         self.retry_after_s = retry_after_s
+
+
+class ClusterError(MeasurementError):
+    """The Kubernetes API refused what was asked; the message says what it said."""
+
+
+class ApiDown(ClusterError):
+    """The API server, or the way to it, did not answer. Whether a write took place is not known."""
+
+
+class Conflict(ClusterError):
+    """The object is not as it was thought to be: changed meanwhile, there already, or gone."""
 
 
 class ReportError(AgentopsError):

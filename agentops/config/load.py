@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agentops.config import document
+from agentops.config import document, rollout
 from agentops.config.document import Document, Keys
 from agentops.config.origins import Origins
 from agentops.errors import ConfigError
@@ -109,6 +109,7 @@ def _settings(data: dict[str, Any], found: Document, root: Path) -> s.Settings:
         evals=_evals(data.get("evals"), found),
         gate=tuple(_criterion(item, found, i) for i, item in enumerate(data["gate"])),
         environments={name: _allowance(item) for name, item in data["environments"].items()},
+        rollout=rollout.places(data.get("rollout"), found, agent=data["agent"]["name"]),
         source=found.path,
         source_sha256=found.sha256,
     )

@@ -2,6 +2,7 @@
 
 .agentops/lock            held while a check runs in this folder
 .agentops/latest          link to the last run's folder
+.agentops/spent.json      what a call of the last run came to: the next run's estimate
 .agentops/runs/<run id>/  journal.jsonl, run.json, verdict.json, junit.xml, report.md, logs
 """
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agentops.model.rollout_settings import Place
 from agentops.model.seen import ToolPolicy
 from agentops.model.verdict import Allowance, Criterion
 
@@ -245,5 +246,6 @@ class Settings:
     evals: Evals | None = None
     gate: tuple[Criterion, ...] = ()
     environments: Mapping[str, Allowance] = field(default_factory=dict)
+    rollout: Mapping[str, Place] = field(default_factory=dict)
     source: str = ""
     source_sha256: str = ""
