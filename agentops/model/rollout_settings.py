@@ -40,7 +40,8 @@ class Shadow:
     `sessions` are files of recorded sessions: a run's journal or an evalset imported from traces. `percent` of live
     requests is mirrored, for `minutes`. `blocked` is a Service NAME:PORT that the egress policy of the shadow pods must
     not let them reach: before any traffic, the attempt is made from such a pod and has to fail. `max_loss` is the share
-    by which the canary may do worse than what was recorded or answered live.
+    by which the canary may do worse than what was recorded or answered live. `env` and `service_account` hold for the
+    shadow pods alone: a memory of their own, rights to read and no more.
     """
 
     mode: str = "off"
@@ -50,6 +51,8 @@ class Shadow:
     budget: Spend = Spend(calls=500)
     blocked: str | None = None
     max_loss: float = 0.05
+    env: Mapping[str, str] = field(default_factory=dict)
+    service_account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
