@@ -195,7 +195,10 @@ class Kubectl:
             found = {"message": raw.decode("utf-8", "replace")}
         if status in (200, 201, 202):
             return found
-        raise _refusal(status, method, path.partition("?")[0], one_line(str(found.get("message", ""))))
+        # A JSON Patch whose test fails is told apart from an object that would be invalid by its silence on causes.
+        patched = method == "PATCH" and not (found.get("details") or {}).get("causes")
+        said = one_line(str(found.get("message", "")))
+        raise _refusal(409 if status == 422 and patched else status, method, path.partition("?")[0], said)
 
     def _ask(self, method: str, path: str, *, body: object = None, kind: str = "application/json") -> tuple[int, bytes]:
         self._open()
@@ -257,8 +260,6 @@ def _refusal(status: int, method: str, path: str, said: str) -> ClusterError:
     """The error that a status stands for."""
     what = f"{method} {path}: {said or status}"
     if status == 409 or (status == 404 and method != "GET"):
-        return Conflict(what)
-    if status == 422 and method == "PATCH" and "test" in said:
         return Conflict(what)
     if status == 429 or status >= 500:
         return ApiDown(f"the Kubernetes API could not answer {what}")

@@ -6,6 +6,7 @@ the epoch, so that one of a runner that was taken over fails.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +18,8 @@ from agentops.model.rollout import EPOCH, ID, MANAGER, ORIGINAL, State, Touched
 from agentops.rollout.journal import Fenced, Journal
 
 MINE = "app.kubernetes.io/managed-by"
+SHAPE = "rollout.agentops/shape"
+"""The annotation with the hash of what an object of our own was told to be: what is so already is not written again."""
 
 
 def pointer(key: str) -> str:
@@ -80,11 +83,12 @@ class Hands:
             raise
 
     def make(self, doc: Doc) -> Doc:
-        """Make an object of our own, or bring one that we left to this shape. Raises Conflict for one of others."""
+        """Make an object of our own, or bring one that we left to this shape. One that was told to be just so by this
+        rollout is left as it is. Raises Conflict for one of others."""
         state = self.state
         kind, name = doc["kind"], doc["metadata"]["name"]
         meta = doc["metadata"]
-        marks = {ID: state.id, EPOCH: str(state.epoch)}
+        marks = {ID: state.id, EPOCH: str(state.epoch), SHAPE: _shape(doc)}
         ready = {
             **doc,
             "metadata": {
@@ -103,12 +107,20 @@ class Hands:
         told = notes(there)
         if told.get(ID) == state.id and int(told.get(EPOCH, "0")) > state.epoch:
             raise Fenced(f"{kind} {name} belongs to another runner")
+        if all(told.get(key) == value for key, value in marks.items()):
+            return there
         ready["metadata"]["resourceVersion"] = there["metadata"]["resourceVersion"]
         return self.cluster.replace(_over(there, ready))
 
     def scale(self, name: str, replicas: int) -> Doc:
         """Set how many pods a Deployment has."""
-        return self.change("Deployment", name, [{"op": "replace", "path": "/spec/replicas", "value": replicas}])
+        doc = self.cluster.get("Deployment", name)
+        if doc is not None and doc["spec"].get("replicas") == replicas and self._holds(doc):
+            return doc
+        ops: list[Doc] = [{"op": "add", "path": "/spec/replicas", "value": replicas}]
+        if doc is not None and SHAPE in notes(doc):
+            ops.append({"op": "remove", "path": f"/metadata/annotations/{pointer(SHAPE)}"})
+        return self.change("Deployment", name, ops)
 
     def let_go(self, kind: str, name: str, ops: Sequence[Doc] = ()) -> None:
         """Take our marks off an object of the team's, with the last changes to it. One that is gone is let go."""
@@ -137,6 +149,10 @@ class Hands:
             self._check()
             self.journal.save(replace(state, touched=(*state.touched, item)))
 
+    def _holds(self, doc: Doc) -> bool:
+        told = notes(doc)
+        return told.get(ID) == self.state.id and told.get(EPOCH) == str(self.state.epoch)
+
     def _mine(self) -> list[Doc]:
         marks = {ID: self.state.id, EPOCH: str(self.state.epoch)}
         return [{"op": "test", "path": f"/metadata/annotations/{pointer(k)}", "value": v} for k, v in marks.items()]
@@ -153,6 +169,10 @@ class Hands:
         doc = self.cluster.get(kind, name)
         if doc is not None and notes(doc).get(ID) == self.state.id and notes(doc).get(EPOCH) != str(self.state.epoch):
             raise Fenced(f"{kind} {name} belongs to another runner by now", hint="see `agentops rollout status`")
+
+
+def _shape(doc: Doc) -> str:
+    return hashlib.sha256(json.dumps(doc, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _same(doc: Doc) -> Doc:

@@ -73,6 +73,16 @@ class Lease:
                     hint="`agentops rollout status` shows it, `agentops rollout abort` ends it",
                 )
             sleep(min(1.0, self._renew_s))
+        self._keep()
+
+    def seize(self) -> None:
+        """Take the lock now, whoever holds it. For the way back alone: the epoch fences whoever held it. Raises
+        Conflict where somebody else was quicker."""
+        if not self._try(self._cluster.get("Lease", self._name)):
+            raise Conflict(f"the lock {self._name} was taken by somebody else just now")
+        self._keep()
+
+    def _keep(self) -> None:
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
         self._thread.start()
 
