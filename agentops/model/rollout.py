@@ -99,8 +99,9 @@ class State:
 
     `epoch` grows with every runner that takes over; only the holder of the current one may write. `desired` is "go"
     or "abort"; anybody may ask for the latter. `committing` is true once stable's own image was changed. `evidence`
-    holds what the analysis has added up, by the name of its gauge. `frozen` says why nothing is decided just now.
-    `extended` counts the extensions of the present step. `record` is the sha256 of the envelope that admitted the
+    holds what was added up, by who did: "analysis", "shadow", "evals", "told". `frozen` says why nothing is decided just
+    now, since `frozen_at`; `awaiting` what the phase waits for. `flowing_at` is when the traffic of the present step was
+    seen to flow as asked, 0 before. `extended` counts the extensions of the present step. `record` is the sha256 of the envelope that admitted the
     image, `broke_glass` the reason where none did.
     """
 
@@ -122,6 +123,8 @@ class State:
     began_at: float = 0.0
     phase_at: float = 0.0
     seen_at: float = 0.0
+    flowing_at: float = 0.0
+    awaiting: str = ""
     frozen: str = ""
     frozen_at: float = 0.0
     extended: int = 0

@@ -83,6 +83,8 @@ class Lease:
         self._keep()
 
     def _keep(self) -> None:
+        if self._thread is not None and self._thread.is_alive():
+            return
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
         self._thread.start()
 

@@ -1,0 +1,312 @@
+"""The rollout as a machine that looks, does one thing, and looks again.
+
+`tick` may be called by any runner at any time: what is to be done follows from the journal and from the cluster alone.
+A phase says what the cluster should be like, writes what is missing, and goes on once the data plane shows it. Whatever
+is written, was written before, or is half written when a runner dies, the next tick converges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from agentops.errors import ApiDown, ClusterError, Conflict, UsageError
+from agentops.model.rollout import Cause, Phase, State
+from agentops.rollout import back
+from agentops.rollout.journal import noted
+from agentops.rollout.parts import Look, Parts
+from agentops.text import one_line
+
+_ALL = 100
+_MINUTE = 60.0
+_SAVE_S = 5.0
+"""How often what was seen is written down while nothing else happens."""
+_BACK = (Phase.ABORTING, Phase.ABORTED)
+_AT_ONCE = 4
+"""So many phases may follow each other within one tick: the way back begins the moment it is decided."""
+
+
+class Machine:
+    """Carries a rollout from one phase to the next. The journal is the memory; an object of this holds none but what
+    can be found out again."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._saved_at = 0.0
+        self._sure: tuple[Phase, int] | None = None
+        self._phases: Mapping[Phase, Callable[[State], State]] = {
+            Phase.CANARY_UP: self._canary_up,
+            Phase.SHADOW: self._trial,
+            Phase.CHECK: self._trial,
+            Phase.WAIT: self._wait,
+            Phase.CANARY: self._canary,
+            Phase.BAKE: self._bake,
+            Phase.COMMIT: self._commit,
+            Phase.RESTORE: self._restore,
+            Phase.ABORTING: lambda state: back.tick(self._parts, state),
+        }
+
+    def tick(self) -> State:
+        """One look and what follows from it; returns where the rollout stands. Raises ApiDown and Conflict (look again
+        later), Fenced (another runner holds the rollout)."""
+        hands = self._parts.hands
+        was = hands.state
+        hands.journal.check(was.epoch, was.id)
+        state = hands.state
+        for _ in range(_AT_ONCE):
+            if state.phase.ended:
+                break
+            after = self._step(state)
+            moved = (after.phase, after.step) != (state.phase, state.step)
+            state = self._keep(state, after)
+            if not moved:
+                break
+        return state
+
+    def _step(self, state: State) -> State:
+        if state.desired == "abort" and state.phase not in _BACK:
+            return self._go_back(state, state.cause or Cause.ASKED, state.reason or "asked for")
+        try:
+            return self._phases[state.phase](state)
+        except (ApiDown, Conflict):
+            raise
+        except (ClusterError, UsageError) as error:
+            hint = f" ({error.hint})" if error.hint else ""
+            if state.phase in _BACK:
+                return back.stuck(self._parts, self._latest(state), error.message + hint)
+            return self._go_back(self._latest(state), Cause.BROKEN, error.message + hint)
+
+    def _latest(self, state: State) -> State:
+        """The state with what `Hands` wrote into the journal meanwhile."""
+        return replace(state, touched=self._parts.hands.state.touched)
+
+    def _keep(self, before: State, after: State) -> State:
+        """Write down what is worth it."""
+        now = self._parts.clock()
+        after = self._latest(after)
+        heavy = replace(before, evidence={}, seen_at=0.0, awaiting="", touched=())
+        plain = replace(after, evidence={}, seen_at=0.0, awaiting="", touched=())
+        if heavy != plain or (before != after and now - self._saved_at >= _SAVE_S):
+            self._parts.hands.journal.save(after)
+            self._saved_at = now
+        return after
+
+    # The phases.
+
+    def _canary_up(self, state: State) -> State:
+        parts = self._parts
+        shadowed = self._shadowed(state)
+        parts.deployments.take()
+        parts.watch_over()
+        waiting = [parts.fence()] if shadowed else []
+        waiting += [parts.deployments.raise_canary(self._first(state), shadowed=shadowed), parts.router.prepare()]
+        return self._ready(state, waiting) or self._next(state)
+
+    def _trial(self, state: State) -> State:
+        parts = self._parts
+        trial = parts.trials.get(state.phase)
+        if trial is None:
+            return self._next(state)
+        raised = parts.deployments.raise_canary(self._first(state), shadowed=self._shadowed(state))
+        if raised:
+            return self._ready(state, [raised]) or state
+        look = trial.look(state)
+        state = self._seen(state, look, state.phase.value)
+        if look.harm:
+            return self._go_back(state, Cause.HARM, look.harm)
+        if look.settled:
+            trial.stop()
+            return self._next(state)
+        over = state.phase is Phase.SHADOW and self._spent(state, parts.place.shadow.minutes * _MINUTE)
+        if over or (look.missing and look.told == look.missing):
+            trial.stop()
+            return self._go_back(state, Cause.INCONCLUSIVE, f"{state.phase.value}: {look.missing}")
+        return replace(state, awaiting=look.told or look.missing)
+
+    def _wait(self, state: State) -> State:
+        if state.approvals:
+            by = state.approvals[-1]
+            return self._next(noted(state, f"approved by {by.who}: {by.why}", now=self._parts.clock()))
+        return replace(state, awaiting="somebody to say `agentops rollout promote`")
+
+    def _canary(self, state: State) -> State:
+        weight = state.plan.weights[state.step]
+        serve = self._parts.router.replicas(weight, stable=state.plan.stable_replicas)
+        state, look = self._serve(state, weight, serve)
+        if look is None:
+            return state
+        place = self._parts.place
+        if look.settled:
+            return self._next(noted(state, f"{weight} %: {look.told}", now=self._parts.clock()))
+        allowed = place.step.minutes * _MINUTE * (1 + state.extended)
+        if self._parts.clock() - state.flowing_at < allowed:
+            return replace(state, awaiting=look.missing)
+        if state.extended < place.step.extend:
+            text = f"{weight} %: not settled after {place.step.minutes:g} minutes ({look.missing}): once more"
+            return noted(replace(state, extended=state.extended + 1), text, now=self._parts.clock())
+        return self._go_back(state, Cause.INCONCLUSIVE, f"at {weight} %: {look.missing}")
+
+    def _bake(self, state: State) -> State:
+        place = self._parts.place
+        weight, serve = self._bake_size(state)
+        state, look = self._serve(state, weight, serve)
+        if look is None:
+            return state
+        spent = self._parts.clock() - state.flowing_at
+        lasts = place.bake_minutes * _MINUTE
+        if spent < lasts:
+            return replace(state, awaiting=f"{(lasts - spent) / _MINUTE:.1f} minutes of bake")
+        if look.settled:
+            return self._next(noted(state, f"bake: {look.told}", now=self._parts.clock()))
+        allowed = lasts + place.step.minutes * _MINUTE * (1 + state.extended)
+        if spent < allowed:
+            return replace(state, awaiting=look.missing)
+        if state.extended < place.step.extend:
+            return replace(state, extended=state.extended + 1)
+        return self._go_back(state, Cause.INCONCLUSIVE, f"in the bake: {look.missing}")
+
+    def _commit(self, state: State) -> State:
+        parts = self._parts
+        if not state.committing:
+            parts.admitted(state)
+            return noted(replace(state, committing=True), "the record holds: stable takes the image",
+                         now=parts.clock())  # fmt: skip
+        waiting = parts.deployments.commit()
+        if not waiting:
+            return self._next(state)
+        if self._spent(state, parts.place.timing.progress_s):
+            limit = parts.place.timing.progress_s
+            return self._go_back(state, Cause.BROKEN, f"stable did not become available within {limit:g} s: {waiting}")
+        look = parts.analyse(state, share=self._bake_size(state)[0] / _ALL, step=False)
+        state = self._seen(state, look, "analysis")
+        if look.harm:
+            return self._go_back(state, Cause.HARM, look.harm)
+        return replace(state, awaiting=waiting)
+
+    def _restore(self, state: State) -> State:
+        parts = self._parts
+        waiting = back.leave(parts, state, drain_s=parts.place.timing.drain_s)
+        if waiting:
+            return replace(back.flowing(parts, state, waiting), awaiting=waiting)
+        now = parts.clock()
+        return noted(self._to(state, Phase.DONE), f"stable serves {state.image}", now=now)
+
+    # What phases share.
+
+    def _serve(self, state: State, weight: int, replicas: int) -> tuple[State, Look | None]:
+        """See that `weight` percent goes to so many pods, and look at how they do. No look as long as that is awaited,
+        or nothing can be decided; the state may then be that of the way back."""
+        parts = self._parts
+        drift = "; ".join(d for d in (parts.deployments.drift(), self._moved(state, weight)) if d)
+        if drift:
+            return self._freeze(state, f"changed by hand: {drift}"), None
+        if self._sure != (state.phase, state.step):
+            waiting = [parts.deployments.raise_canary(replicas, shadowed=False)]
+            if not waiting[0]:
+                waiting.append(parts.router.shift(weight))
+            if state.flowing_at and any(waiting):
+                # Another runner brought it here. The clocks stand still until the world is as the journal says.
+                return self._freeze(state, "; ".join(text for text in waiting if text)), None
+            unready = self._ready(state, waiting)
+            if unready is not None:
+                return unready, None
+            self._sure = (state.phase, state.step)
+        if not state.flowing_at:
+            state = noted(
+                replace(state, flowing_at=parts.clock(), awaiting=""),
+                f"{weight} % flow to the canary",
+                now=parts.clock(),
+            )
+        look = parts.analyse(state, share=weight / _ALL, step=True)
+        state = self._seen(state, look, "analysis")
+        if look.harm:
+            return self._go_back(state, Cause.HARM, look.harm), None
+        state = self._freeze(state, look.frozen)
+        return state, None if state.frozen or state.phase in _BACK else look
+
+    def _moved(self, state: State, weight: int) -> str:
+        return self._parts.router.drift(weight) if state.flowing_at else ""
+
+    def _ready(self, state: State, waiting: list[str]) -> State | None:
+        """Whether nothing is awaited any more (None), else the state: waiting, or on its way back."""
+        told = "; ".join(text for text in waiting if text)
+        if not told:
+            return None
+        trouble = self._parts.diagnose()
+        if trouble:
+            return self._go_back(state, Cause.BROKEN, trouble)
+        limit = self._parts.place.timing.ready_s
+        if self._spent(state, limit):
+            return self._go_back(state, Cause.BROKEN, f"not ready within {limit:g} s: {told}")
+        return replace(state, awaiting=told)
+
+    def _seen(self, state: State, look: Look, whose: str) -> State:
+        state = replace(state, evidence={**state.evidence, whose: dict(look.evidence)})
+        return state if look.frozen else replace(state, seen_at=self._parts.clock())
+
+    def _freeze(self, state: State, why: str) -> State:
+        """Stop or start the clocks of the phase. What stays frozen for too long goes back."""
+        now, limit = self._parts.clock(), self._parts.place.analysis.outage_minutes * _MINUTE
+        if why and not state.frozen:
+            return noted(replace(state, frozen=one_line(why, 300), frozen_at=now), f"frozen: {why}", now=now)
+        if why and now - state.frozen_at > limit:
+            text = f"frozen for more than {limit / _MINUTE:g} minutes: {state.frozen}"
+            return self._go_back(replace(state, frozen=""), Cause.INCONCLUSIVE, text)
+        if why or not state.frozen:
+            return replace(state, frozen=one_line(why, 300))
+        stood = now - state.frozen_at
+        flowing = state.flowing_at + stood if state.flowing_at else 0.0
+        thawed = replace(state, frozen="", frozen_at=0.0, flowing_at=flowing, phase_at=state.phase_at + stood)
+        return noted(thawed, f"goes on after {stood:.0f} s", now=now)
+
+    def _shadowed(self, state: State) -> bool:
+        """Whether the canary runs in shadow mode: as long as it serves nobody."""
+        up = state.phase in (Phase.CANARY_UP, Phase.SHADOW, Phase.CHECK)
+        return up and self._parts.place.shadow.mode != "off"
+
+    def _first(self, state: State) -> int:
+        """How many pods the canary has at the beginning."""
+        if self._shadowed(state):
+            return 1
+        if not state.plan.weights:
+            return self._bake_size(state)[1]
+        return self._parts.router.replicas(state.plan.weights[0], stable=state.plan.stable_replicas)
+
+    def _bake_size(self, state: State) -> tuple[int, int]:
+        """The percent of the traffic and the pods of the canary in the bake."""
+        if self._parts.place.low_capacity and state.plan.weights:
+            weight = state.plan.weights[-1]
+            return weight, self._parts.router.replicas(weight, stable=state.plan.stable_replicas)
+        return _ALL, self._parts.deployments.full()
+
+    def _spent(self, state: State, limit_s: float) -> bool:
+        return self._parts.clock() - state.phase_at > limit_s
+
+    def _next(self, state: State) -> State:
+        """The phase, or the step, that follows."""
+        if state.phase is Phase.CANARY and state.step + 1 < len(state.plan.weights):
+            return self._to(replace(state, step=state.step + 1), Phase.CANARY)
+        place = self._parts.place
+        way = [
+            Phase.CANARY_UP,
+            *([Phase.SHADOW] if place.shadow.mode != "off" else []),
+            *([Phase.CHECK] if place.evals.suites else []),
+            *([Phase.WAIT] if place.approval else []),
+            *([Phase.CANARY] if state.plan.weights else []),
+            Phase.BAKE, Phase.COMMIT, Phase.RESTORE, Phase.DONE,
+        ]  # fmt: skip
+        return self._to(state, way[way.index(state.phase) + 1])
+
+    def _to(self, state: State, phase: Phase) -> State:
+        now = self._parts.clock()
+        fresh = replace(state, phase=phase, phase_at=now, flowing_at=0.0, extended=0, awaiting="", frozen="")
+        step = f" {state.step + 1}" if phase is Phase.CANARY else ""
+        return noted(fresh, f"{phase.value}{step} begins", now=now)
+
+    def _go_back(self, state: State, cause: Cause, reason: str) -> State:
+        for trial in self._parts.trials.values():
+            trial.stop()
+        now = self._parts.clock()
+        told = replace(state, cause=cause, reason=one_line(reason, 400), phase=Phase.ABORTING, phase_at=now,
+                       flowing_at=0.0, awaiting="", frozen="")  # fmt: skip
+        return noted(told, f"going back ({cause.value}): {reason}", now=now)

@@ -1,0 +1,81 @@
+"""What the machine of a rollout is put together from. `execute` hands the real ones down; tests hand others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from agentops.contracts import TrafficRouter
+from agentops.model.rollout import Phase, State
+from agentops.model.rollout_settings import Place
+from agentops.rollout.deployments import Deployments
+from agentops.rollout.hands import Hands
+
+
+class Look(Protocol):
+    """What one look at the canary told.
+
+    `evidence` is JSON data for the journal. `harm` is the reason to go back now, "" where there is none. `settled`:
+    everything that the phase must show was shown; `missing` says what is not yet. `frozen` says why nothing can be
+    decided just now. `told` is one line for people.
+    """
+
+    @property
+    def evidence(self) -> Mapping[str, Any]: ...
+
+    @property
+    def harm(self) -> str: ...
+
+    @property
+    def settled(self) -> bool: ...
+
+    @property
+    def missing(self) -> str: ...
+
+    @property
+    def frozen(self) -> str: ...
+
+    @property
+    def told(self) -> str: ...
+
+
+class Trial(Protocol):
+    """What the canary is put through before it serves anybody: recorded sessions, mirrored requests, evals."""
+
+    def look(self, state: State) -> Look:
+        """Begin it if it did not, and tell how far it is. Never blocks."""
+
+    def stop(self) -> None:
+        """End what `look` began. What was seen is kept."""
+
+
+class Analyse(Protocol):
+    """Looks at the metrics of both versions."""
+
+    def __call__(self, state: State, *, share: float, step: bool) -> Look:
+        """`share` of the traffic goes to the canary, 0..1. With `step` the step's minimum has to be reached."""
+
+
+def _admitted(_state: State) -> None:
+    """Without records there is nothing to look at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that a rollout is carried out with. `admitted` raises where the image's record does not hold any more;
+    `fence` lays and proves the egress policy of shadow pods and returns what is awaited, raising UsageError where it
+    does not hold; `watch_over` sees that a watchdog runs."""
+
+    hands: Hands
+    place: Place
+    deployments: Deployments
+    router: TrafficRouter
+    analyse: Analyse
+    trials: Mapping[Phase, Trial] = field(default_factory=dict)
+    admitted: Callable[[State], None] = _admitted
+    fence: Callable[[], str] = lambda: ""
+    watch_over: Callable[[], None] = lambda: None
+    diagnose: Callable[[], str] = lambda: ""
+    clock: Callable[[], float] = time.time
