@@ -52,7 +52,8 @@ class Cause(Enum):
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What was decided before the first write. `weights` are percent, one a step. `traffic` is the mode in force and
-    `why` it was chosen. `needed` are the samples of a step, `detects` says in words what they can show."""
+    `why` it was chosen, `route` the object whose weights it changes, if any. `needed` are the samples of a step,
+    `detects` says in words what they can show."""
 
     strategy: str
     traffic: str
@@ -61,6 +62,7 @@ class Plan:
     needed: int
     detects: str
     stable_replicas: int
+    route: str = ""
     steps: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
@@ -101,8 +103,8 @@ class State:
     or "abort"; anybody may ask for the latter. `committing` is true once stable's own image was changed. `evidence`
     holds what was added up, by who did: "analysis", "shadow", "evals", "told". `frozen` says why nothing is decided just
     now, since `frozen_at`; `awaiting` what the phase waits for. `flowing_at` is when the traffic of the present step was
-    seen to flow as asked, 0 before. `extended` counts the extensions of the present step. `record` is the sha256 of the envelope that admitted the
-    image, `broke_glass` the reason where none did.
+    seen to flow as asked, 0 before. `extended` counts the extensions of the present step. `record` is the sha256 of the
+    envelope that admitted the image, `broke_glass` the reason where none did.
     """
 
     id: str

@@ -82,13 +82,15 @@ class Machine:
 
     def _keep(self, before: State, after: State) -> State:
         """Write down what is worth it."""
-        now = self._parts.clock()
-        after = self._latest(after)
+        now, herald = self._parts.clock(), self._parts.herald
+        after, news = herald.due(before, self._latest(after))
         heavy = replace(before, evidence={}, seen_at=0.0, awaiting="", touched=())
         plain = replace(after, evidence={}, seen_at=0.0, awaiting="", touched=())
-        if heavy != plain or (before != after and now - self._saved_at >= _SAVE_S):
+        if news or heavy != plain or (before != after and now - self._saved_at >= _SAVE_S):
             self._parts.hands.journal.save(after)
             self._saved_at = now
+        # Saved first: where that fails another runner holds the rollout, and tells.
+        herald.tell(news, after)
         return after
 
     # The phases.
@@ -111,7 +113,7 @@ class Machine:
         if raised:
             return self._ready(state, [raised]) or state
         look = trial.look(state)
-        state = self._seen(state, look, state.phase.value)
+        state = self._seen(state, look)
         if look.harm:
             return self._go_back(state, Cause.HARM, look.harm)
         if look.settled:
@@ -178,7 +180,7 @@ class Machine:
             limit = parts.place.timing.progress_s
             return self._go_back(state, Cause.BROKEN, f"stable did not become available within {limit:g} s: {waiting}")
         look = parts.analyse(state, share=self._bake_size(state)[0] / _ALL, step=False)
-        state = self._seen(state, look, "analysis")
+        state = self._seen(state, look)
         if look.harm:
             return self._go_back(state, Cause.HARM, look.harm)
         return replace(state, awaiting=waiting)
@@ -218,7 +220,7 @@ class Machine:
                 now=parts.clock(),
             )
         look = parts.analyse(state, share=weight / _ALL, step=True)
-        state = self._seen(state, look, "analysis")
+        state = self._seen(state, look)
         if look.harm:
             return self._go_back(state, Cause.HARM, look.harm), None
         state = self._freeze(state, look.frozen)
@@ -240,8 +242,8 @@ class Machine:
             return self._go_back(state, Cause.BROKEN, f"not ready within {limit:g} s: {told}")
         return replace(state, awaiting=told)
 
-    def _seen(self, state: State, look: Look, whose: str) -> State:
-        state = replace(state, evidence={**state.evidence, whose: dict(look.evidence)})
+    def _seen(self, state: State, look: Look) -> State:
+        state = replace(state, evidence={**state.evidence, **look.evidence})
         return state if look.frozen else replace(state, seen_at=self._parts.clock())
 
     def _freeze(self, state: State, why: str) -> State:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,9 +17,9 @@ from agentops.rollout.hands import Hands
 class Look(Protocol):
     """What one look at the canary told.
 
-    `evidence` is JSON data for the journal. `harm` is the reason to go back now, "" where there is none. `settled`:
-    everything that the phase must show was shown; `missing` says what is not yet. `frozen` says why nothing can be
-    decided just now. `told` is one line for people.
+    `evidence` are parts of the journal's evidence as they are now: JSON data by name. `harm` is the reason to go back
+    now, "" where there is none. `settled`: everything that the phase must show was shown; `missing` says what is not
+    yet. `frozen` says why nothing can be decided just now. `told` is one line for people.
     """
 
     @property
@@ -58,6 +58,27 @@ class Analyse(Protocol):
         """`share` of the traffic goes to the canary, 0..1. With `step` the step's minimum has to be reached."""
 
 
+class Herald(Protocol):
+    """Tells people and machines what becomes of the rollout. Never raises, never blocks."""
+
+    def due(self, before: State, after: State, /) -> tuple[State, tuple[str, ...]]:
+        """What is news in `after`, and the state that remembers that it was told."""
+
+    def tell(self, news: Sequence[str], state: State) -> None:
+        """Tell it; called once the state is in the journal."""
+
+
+class Silence:
+    """Tells nobody."""
+
+    def due(self, _before: State, after: State, /) -> tuple[State, tuple[str, ...]]:
+        """Nothing is news."""
+        return after, ()
+
+    def tell(self, news: Sequence[str], state: State) -> None:
+        """Nobody listens."""
+
+
 def _admitted(_state: State) -> None:
     """Without records there is nothing to look at again."""
 
@@ -78,4 +99,5 @@ class Parts:
     fence: Callable[[], str] = lambda: ""
     watch_over: Callable[[], None] = lambda: None
     diagnose: Callable[[], str] = lambda: ""
+    herald: Herald = field(default_factory=Silence)
     clock: Callable[[], float] = time.time
