@@ -1,6 +1,9 @@
 # Three targets: `agent` is the reference agent, `agent-test` adds its tests, the last one is the tool itself.
 # Classic builder syntax throughout.
 ARG BASE=python:3.11-slim
+# An image with kubectl at /bin/kubectl, such as registry.k8s.io/kubectl:v1.34.4@sha256:...: the tool's image
+# then carries it, as the watchdog of a rollout needs.
+ARG KUBECTL=${BASE}
 
 FROM ${BASE} AS agent
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -29,6 +32,8 @@ USER 10001:10001
 HEALTHCHECK NONE
 CMD ["python", "-m", "pytest", "examples/support_agent/tests", "-q", "-p", "no:cacheprovider"]
 
+FROM ${KUBECTL} AS kubectl
+
 FROM ${BASE} AS agentops
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 # Git tells the commit that a run belongs to.
@@ -41,6 +46,9 @@ RUN pip install --require-hashes -r locks/tool.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY agentops/ ./agentops/
 RUN pip install --no-deps --no-build-isolation . && python -m compileall -q agentops
+# Without kubectl the second pattern alone matches: the classic builder refuses a COPY of nothing.
+COPY --from=kubectl /bin/kubect[l] /etc/hos[t]name /opt/kubectl/
+ENV PATH=$PATH:/opt/kubectl
 # A home that can be written to, for git and for the instruments that keep state there.
 RUN mkdir -p /home/agentops /workspace && chown 10001:10001 /home/agentops /workspace
 ENV HOME=/home/agentops

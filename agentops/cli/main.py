@@ -24,6 +24,8 @@ COMMANDS = {
     "compare": ("agentops.cli.compare", "Tell two runs apart: newly failing, fixed, noise."),
     "import": ("agentops.cli.import_traces", "Propose cases from what was seen in production."),
     "generate": ("agentops.cli.generate", "Make variants of cases."),
+    "record": ("agentops.cli.record", "Sign what a run decided of an image; verify, show, revoke records."),
+    "rollout": ("agentops.cli.rollout", "Take an admitted image to shadow, canary and full traffic."),
     "config": ("agentops.cli.config", "Show the configuration in force and where each value comes from."),
     "explain": ("agentops.cli.explain", "Explain a rule, or list all rules."),
 }

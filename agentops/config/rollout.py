@@ -59,8 +59,11 @@ def _problems(place: Place) -> list[tuple[str, str]]:
         told.append(
             ("shadow.mode replay needs sessions", "name a run's journal, or an evalset made by `import traces`")
         )
-    if place.shadow.mode == "mirror" and place.shadow.blocked is None:
-        told.append(("shadow.mode mirror needs `blocked`", "name a Service that the egress policy must block"))
+    if place.shadow.mode != "off" and place.shadow.blocked is None:
+        told.append((
+            f"shadow.mode {place.shadow.mode} needs `blocked`",
+            "name a Service of the namespace, as NAME:PORT, that pods in shadow mode must not reach: it is tried",
+        ))  # fmt: skip
     if place.timing.renew_s * 2 > place.timing.lease_s:
         told.append(("timing.renew_s must be at most half of lease_s", "a lease that is renewed too late is lost"))
     prometheus = place.analysis.prometheus

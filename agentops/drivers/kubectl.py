@@ -48,12 +48,13 @@ KINDS = {
     "PodMetrics": ("metrics.k8s.io/v1beta1", "pods"),
     "HTTPRoute": ("gateway.networking.k8s.io/v1", "httproutes"),
     "Gateway": ("gateway.networking.k8s.io/v1", "gateways"),
+    "GatewayClass": ("gateway.networking.k8s.io/v1", "gatewayclasses"),
     "VirtualService": ("networking.istio.io/v1", "virtualservices"),
     "Rollout": ("argoproj.io/v1alpha1", "rollouts"),
     "Canary": ("flagger.app/v1beta1", "canaries"),
 }
 Argv = list[str]
-_CLUSTER_WIDE = ("Namespace",)
+_CLUSTER_WIDE = ("Namespace", "GatewayClass")
 _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _START_S = 15.0
 _FORWARDING = re.compile(rb"Forwarding from 127\.0\.0\.1:([0-9]+)")
@@ -104,6 +105,8 @@ class Kubectl:
         with self._lock:
             if self._proxy is not None:
                 process.stop(self._proxy)
+                if self._proxy.stderr is not None:
+                    self._proxy.stderr.close()
                 self._proxy = None
         self._folder.cleanup()
 
@@ -163,6 +166,11 @@ class Kubectl:
         path = path_of("Pod", namespace=self.namespace, name=pod, subresource="log")
         status, body = self._ask("GET", f"{path}?{urlencode(asked)}")
         return body.decode("utf-8", "replace") if status == 200 else ""
+
+    def fetch(self, path: str) -> tuple[int, bytes]:
+        """GET any path of the API server, such as a Service's proxy: status and body, as hostile as they are. Raises
+        ApiDown."""
+        return self._ask("GET", path)
 
     @contextlib.contextmanager
     def forward(self, pod: str, port: int) -> Iterator[int]:
@@ -230,7 +238,8 @@ class Kubectl:
             except OSError:
                 raise Unavailable("kubectl was not found", hint="install kubectl, or correct the PATH") from None
             deadline = time.monotonic() + _START_S
-            while not os.path.exists(self._socket):  # noqa: PTH110  a socket is no file
+            # The path is there before anybody listens.
+            while not _listens(self._socket):
                 if child.poll() is not None:
                     said = one_line((child.stderr.read() if child.stderr else b"").decode("utf-8", "replace"))
                     raise UsageError(
@@ -254,6 +263,15 @@ class _Unix(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
+
+
+def _listens(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+    return True
 
 
 def _refusal(status: int, method: str, path: str, said: str) -> ClusterError:

@@ -99,12 +99,13 @@ class Touched:
 class State:
     """The whole rollout. `phase_at` is when the phase began, `seen_at` when metrics were last fresh (Unix seconds).
 
-    `epoch` grows with every runner that takes over; only the holder of the current one may write. `desired` is "go"
-    or "abort"; anybody may ask for the latter. `committing` is true once stable's own image was changed. `evidence`
-    holds what was added up, by who did: "analysis", "shadow", "evals", "told". `frozen` says why nothing is decided just
-    now, since `frozen_at`; `awaiting` what the phase waits for. `flowing_at` is when the traffic of the present step was
-    seen to flow as asked, 0 before. `extended` counts the extensions of the present step. `record` is the sha256 of the
-    envelope that admitted the image, `broke_glass` the reason where none did.
+    `epoch` grows with every runner that takes over; only the holder of the current one may write. `desired` is "go" or
+    "abort"; anybody may ask for the latter. `committing` is true once stable's own image was changed. `evidence` holds
+    what was added up, by who did: "analysis", "shadow", "evals", "told". `frozen` says why nothing is decided just now,
+    since `frozen_at`; `awaiting` what the phase waits for. `flowing_at` is when the traffic of the present step was
+    seen to flow as asked, 0 before; `served` is true once any was led to the canary. `extended` counts the extensions
+    of the present step. `record` is the sha256 of the envelope that admitted the image, `broke_glass` the reason where
+    none did.
     """
 
     id: str
@@ -125,6 +126,7 @@ class State:
     began_at: float = 0.0
     phase_at: float = 0.0
     seen_at: float = 0.0
+    served: bool = False
     flowing_at: float = 0.0
     awaiting: str = ""
     frozen: str = ""

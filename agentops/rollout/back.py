@@ -24,7 +24,8 @@ def tick(parts: Parts, state: State) -> State:
                 return stuck(parts, state, f"stable did not come back within {limit:g} s: {waiting}")
             return replace(state, awaiting=waiting)
         state = noted(replace(state, committing=False), f"stable runs {state.before} again", now=parts.clock())
-    drain_s = 0.0 if state.cause is Cause.HARM else parts.place.timing.drain_s
+    drains = state.served and state.cause is not Cause.HARM
+    drain_s = parts.place.timing.drain_s if drains else 0.0
     waiting = leave(parts, state, drain_s=drain_s)
     now = parts.clock()
     if not waiting:

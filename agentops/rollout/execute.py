@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from agentops.errors import ApiDown, ClusterError, Conflict, UsageError
 from agentops.model.rollout import Approval, Cause, Phase, State
 from agentops.rollout.hands import Hands
 from agentops.rollout.journal import Fenced, Journal, noted
 from agentops.rollout.lease import Lease, Locked
-from agentops.rollout.machine import Machine
 
 OBEY_S = 5.0
 """A runner that was asked to go back does so within this time, or is taken over."""
@@ -28,6 +28,13 @@ class Runner:
     lease: Lease
     hands: Hands
     clock: Callable[[], float]
+
+
+class Ticking(Protocol):
+    """What carries a rollout on, one look at a time."""
+
+    def tick(self) -> State:
+        """One look and what follows from it. Raises ApiDown, Conflict, Fenced."""
 
 
 def begin(runner: Runner, state: State) -> State:
@@ -96,7 +103,7 @@ def approve(journal: Journal, *, who: str, why: str, now: float) -> State:
 
 def drive(
     runner: Runner,
-    machine: Machine,
+    machine: Ticking,
     *,
     stop: threading.Event,
     each: Callable[[State, str], None] = lambda _state, _trouble: None,

@@ -14,13 +14,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from agentops.contracts import Cluster, Doc
-from agentops.errors import AgentopsError, ClusterError, Conflict
+from agentops.errors import ClusterError, Conflict, UsageError
 from agentops.model.rollout import MANAGER
 from agentops.rollout.hands import MINE
 from agentops.rollout.names import Names
+from agentops.text import one_line
 
 
-class Locked(AgentopsError):
+class Locked(UsageError):
     """Somebody else holds the lock."""
 
 
@@ -47,6 +48,11 @@ class Lease:
     def held(self) -> bool:
         """Whether the lock is surely ours: renewed less than its duration ago."""
         return self._renewed is not None and self._clock() - self._renewed < self._duration_s
+
+    def look(self) -> str:
+        """Who holds the lock as it stands, "" where nobody does. Whether that one still lives is not known."""
+        doc = self._cluster.get("Lease", self._name)
+        return one_line(str(((doc or {}).get("spec") or {}).get("holderIdentity") or ""), 100)
 
     def acquire(self, *, wait_s: float, sleep: Callable[[float], None] = time.sleep) -> None:
         """Take the lock, where it is free, was released, or did not change for its whole duration while we looked.

@@ -100,8 +100,11 @@ class Machine:
         shadowed = self._shadowed(state)
         parts.deployments.take()
         parts.watch_over()
-        waiting = [parts.fence()] if shadowed else []
-        waiting += [parts.deployments.raise_canary(self._first(state), shadowed=shadowed), parts.router.prepare()]
+        # The way in first: by the team's own selector it may lead to the canary's pods as soon as there are any.
+        waiting = [parts.router.prepare()]
+        if not waiting[0]:
+            waiting += [parts.fence()] if shadowed else []
+            waiting.append(parts.deployments.raise_canary(self._first(state), shadowed=shadowed))
         return self._ready(state, waiting) or self._next(state)
 
     def _trial(self, state: State) -> State:
@@ -119,8 +122,7 @@ class Machine:
         if look.settled:
             trial.stop()
             return self._next(state)
-        over = state.phase is Phase.SHADOW and self._spent(state, parts.place.shadow.minutes * _MINUTE)
-        if over or (look.missing and look.told == look.missing):
+        if look.over:
             trial.stop()
             return self._go_back(state, Cause.INCONCLUSIVE, f"{state.phase.value}: {look.missing}")
         return replace(state, awaiting=look.told or look.missing)
@@ -171,7 +173,7 @@ class Machine:
         parts = self._parts
         if not state.committing:
             parts.admitted(state)
-            return noted(replace(state, committing=True), "the record holds: stable takes the image",
+            return noted(replace(state, committing=True), "stable takes the image",
                          now=parts.clock())  # fmt: skip
         waiting = parts.deployments.commit()
         if not waiting:
@@ -204,6 +206,9 @@ class Machine:
             return self._freeze(state, f"changed by hand: {drift}"), None
         if self._sure != (state.phase, state.step):
             waiting = [parts.deployments.raise_canary(replicas, shadowed=False)]
+            if not waiting[0] and not state.served:
+                # The journal knows before the first request meets the canary.
+                return replace(state, served=True), None
             if not waiting[0]:
                 waiting.append(parts.router.shift(weight))
             if state.flowing_at and any(waiting):
@@ -230,17 +235,29 @@ class Machine:
         return self._parts.router.drift(weight) if state.flowing_at else ""
 
     def _ready(self, state: State, waiting: list[str]) -> State | None:
-        """Whether nothing is awaited any more (None), else the state: waiting, or on its way back."""
+        """Whether nothing is awaited any more (None), else the state: waiting, or on its way back. The traffic of the
+        step before, if there is any, flows on and is looked at."""
         told = "; ".join(text for text in waiting if text)
         if not told:
             return None
-        trouble = self._parts.diagnose()
-        if trouble:
-            return self._go_back(state, Cause.BROKEN, trouble)
+        share = self._weight_before(state) / _ALL
+        look = self._parts.analyse(state, share=share, step=False)
+        state = self._seen(state, look)
+        if look.harm:
+            return self._go_back(state, Cause.HARM if share else Cause.BROKEN, look.harm)
         limit = self._parts.place.timing.ready_s
         if self._spent(state, limit):
-            return self._go_back(state, Cause.BROKEN, f"not ready within {limit:g} s: {told}")
+            why = self._parts.diagnose()
+            text = f"not ready within {limit:g} s: {told}" + (f" ({why})" if why else "")
+            return self._go_back(state, Cause.BROKEN, text)
         return replace(state, awaiting=told)
+
+    def _weight_before(self, state: State) -> int:
+        """The percent that flowed to the canary before the present step."""
+        weights = state.plan.weights
+        if state.phase is Phase.CANARY and state.step:
+            return weights[state.step - 1]
+        return weights[-1] if state.phase is Phase.BAKE and weights else 0
 
     def _seen(self, state: State, look: Look) -> State:
         state = replace(state, evidence={**state.evidence, **look.evidence})

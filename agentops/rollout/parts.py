@@ -41,10 +41,17 @@ class Look(Protocol):
     def told(self) -> str: ...
 
 
+class Progress(Look, Protocol):
+    """What one look at a trial told. `over`: nothing more will come of it, settled or not."""
+
+    @property
+    def over(self) -> bool: ...
+
+
 class Trial(Protocol):
     """What the canary is put through before it serves anybody: recorded sessions, mirrored requests, evals."""
 
-    def look(self, state: State) -> Look:
+    def look(self, state: State) -> Progress:
         """Begin it if it did not, and tell how far it is. Never blocks."""
 
     def stop(self) -> None:
@@ -54,7 +61,7 @@ class Trial(Protocol):
 class Analyse(Protocol):
     """Looks at the metrics of both versions."""
 
-    def __call__(self, state: State, *, share: float, step: bool) -> Look:
+    def __call__(self, state: State, /, *, share: float, step: bool) -> Look:
         """`share` of the traffic goes to the canary, 0..1. With `step` the step's minimum has to be reached."""
 
 
@@ -87,7 +94,7 @@ def _admitted(_state: State) -> None:
 class Parts:
     """Everything that a rollout is carried out with. `admitted` raises where the image's record does not hold any more;
     `fence` lays and proves the egress policy of shadow pods and returns what is awaited, raising UsageError where it
-    does not hold; `watch_over` sees that a watchdog runs."""
+    does not hold; `watch_over` sees that a watchdog runs; `diagnose` says why pods of the canary are not ready."""
 
     hands: Hands
     place: Place

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from agentops.contracts import Cluster, Doc
-from agentops.errors import UsageError
+from agentops.errors import ApiDown, ClusterError, UsageError
 from agentops.model.rollout import EPOCH, ID, Cause, Phase, Plan, State, Touched
 from agentops.model.rollout_settings import Place
 from agentops.rollout import workload
 from agentops.rollout.hands import notes, original
 from agentops.rollout.names import Names
-
-_KINDS = ("Deployment", "Service", "HorizontalPodAutoscaler", "HTTPRoute", "VirtualService", "ConfigMap",
-          "PodDisruptionBudget", "NetworkPolicy")  # fmt: skip
-_TEAMS = ("Deployment", "Service", "HorizontalPodAutoscaler", "HTTPRoute", "VirtualService")
 
 
 def from_objects(cluster: Cluster, place: Place, *, now: float) -> State:
@@ -27,7 +25,7 @@ def from_objects(cluster: Cluster, place: Place, *, now: float) -> State:
             "that one would hold",
             hint="`agentops rollout start --image NAME@sha256:...`",
         )
-    held = tuple(doc for kind in _KINDS for doc in cluster.list(kind) if notes(doc).get(ID) == mine)
+    held = tuple(doc for doc in _known(cluster, place) if notes(doc).get(ID) == mine)
     kept = (original(app) if app is not None and notes(app).get(ID) == mine else None) or {}
     canary = cluster.get("Deployment", names.canary)
     now_runs = _image(app, str(kept.get("container") or place.container or ""))
@@ -55,11 +53,43 @@ def _holder(cluster: Cluster, place: Place, app: Doc | None) -> str:
     """The id of the rollout that holds the team's own objects."""
     if app is not None and ID in notes(app):
         return notes(app)[ID]
-    for kind in _TEAMS:
-        for doc in cluster.list(kind):
-            if ID in notes(doc) and doc["metadata"]["name"] in (place.deployment, place.entry, place.route):
-                return notes(doc)[ID]
-    return ""
+    team = (place.deployment, place.entry, place.route)
+    marks = (notes(doc)[ID] for doc in _known(cluster, place) if ID in notes(doc) and doc["metadata"]["name"] in team)
+    return next(marks, "")
+
+
+def _known(cluster: Cluster, place: Place) -> Iterator[Doc]:
+    """Every object that a rollout of the environment can have touched, where it is there and may be read."""
+    names = Names(place.deployment, place.entry)
+    routes = [place.route] if place.route else []
+    known = {
+        "Deployment": [names.app, names.canary, names.splitter],
+        "Service": [names.entry, names.to_canary, names.to_stable],
+        "ConfigMap": [names.splitter],
+        "PodDisruptionBudget": [names.canary, names.splitter],
+        "NetworkPolicy": [f"{names.app}-shadow"],
+        "HTTPRoute": routes,
+        "VirtualService": routes,
+    }
+    for kind, each in known.items():
+        for name in each:
+            try:
+                doc = cluster.get(kind, name)
+            except ApiDown:
+                raise
+            except ClusterError:
+                # The Role of this traffic mode has no use for it.
+                continue
+            if doc is not None:
+                yield {"kind": kind, **doc}
+    # Their names are the team's to choose.
+    for kind in ("HorizontalPodAutoscaler", *(() if routes else ("HTTPRoute", "VirtualService"))):
+        try:
+            yield from cluster.list(kind)
+        except ApiDown:
+            raise
+        except ClusterError:
+            continue
 
 
 def _image(deployment: Doc | None, container: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from agentops.contracts import Cluster
@@ -38,7 +39,7 @@ def ensure(cluster: Cluster, place: Place, state: State) -> None:
     name = name_of(place, state)
     if cluster.get("Job", name) is None:
         try:
-            cluster.create(document(place, state))
+            cluster.create(document(replace(place, namespace=cluster.namespace, context=None), state))
         except Conflict:
             return
 

@@ -78,8 +78,12 @@ def read(cluster: Cluster, place: Place) -> Workload:
             )
     assert deployment is not None  # noqa: S101  refused above
     assert service is not None  # noqa: S101
-    hpa = next((h for h in cluster.list("HorizontalPodAutoscaler") if _scales(h, place.deployment)), None)
-    return Workload(deployment, service, _container(deployment, place), hpa)
+    return Workload(deployment, service, _container(deployment, place), autoscaler(cluster, place.deployment))
+
+
+def autoscaler(cluster: Cluster, deployment: str) -> Doc | None:
+    """The HorizontalPodAutoscaler of a Deployment."""
+    return next((h for h in cluster.list("HorizontalPodAutoscaler") if _scales(h, deployment)), None)
 
 
 def container_of(deployment: Doc, name: str) -> Doc:
@@ -152,20 +156,21 @@ def canary(
     }
 
 
-def pods(cluster: Cluster, labels: Mapping[str, str]) -> tuple[Pod, ...]:
-    """The pods with all these labels, oldest first."""
-    found = (pod_of(doc) for doc in cluster.list("Pod", labels=labels))
+def pods(cluster: Cluster, labels: Mapping[str, str], *, container: str = "") -> tuple[Pod, ...]:
+    """The pods with all these labels, oldest first. What runs is that of `container`, where it is named."""
+    found = (pod_of(doc, container=container) for doc in cluster.list("Pod", labels=labels))
     return tuple(sorted(found, key=lambda pod: (pod.created_at, pod.name)))
 
 
-def pod_of(doc: Doc) -> Pod:
-    """What the API server says of a pod."""
+def pod_of(doc: Doc, *, container: str = "") -> Pod:
+    """What the API server says of a pod. What runs is that of `container`, else of the last one."""
     meta, status = doc["metadata"], doc.get("status") or {}
     containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     waiting: Mapping[str, Any] = next((w for c in containers if (w := (c.get("state") or {}).get("waiting"))), {})
     scheduled: Mapping[str, Any] = next((c for c in status.get("conditions") or () if c["type"] == "PodScheduled"), {})
     if not waiting and scheduled.get("status") == "False":
         waiting = {"reason": scheduled.get("reason", "Unschedulable"), "message": scheduled.get("message", "")}
+    named = [c for c in containers if c.get("name") == container]
     ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or ())
     return Pod(
         name=meta["name"],
@@ -175,7 +180,7 @@ def pod_of(doc: Doc) -> Pod:
         node=(doc.get("spec") or {}).get("nodeName", ""),
         waiting=str(waiting.get("reason", "")),
         message=one_line(str(waiting.get("message", "")), 300),
-        image_id=str(containers[-1].get("imageID", "")) if containers else "",
+        image_id=str((named or containers[-1:] or [{}])[0].get("imageID", "")),
         created_at=_seconds(meta.get("creationTimestamp")),
         leaving="deletionTimestamp" in meta,
     )

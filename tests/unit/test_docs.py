@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 
@@ -90,7 +91,12 @@ def test_commands_and_their_options_exist(page: Path) -> None:
     for line in re.findall(r"^\s*(?:\$ )?agentops ([^#\n]*)", "\n".join(blocks(page, "sh")), flags=re.M):
         name, *words = line.split()
         assert name in COMMANDS, f"{page.name}: agentops {name}"
-        known = {o for p in importlib.import_module(COMMANDS[name][0]).command.params for o in p.opts}
+        command = importlib.import_module(COMMANDS[name][0]).command
+        if isinstance(command, click.Group):
+            assert words, f"{page.name}: agentops {name} needs a subcommand"
+            assert words[0] in command.commands, f"{page.name}: agentops {name} {words[0]}"
+            command = command.commands[words[0]]
+        known = {o for p in command.params for o in p.opts}
         for word in words:
             if word.startswith("--"):
                 assert word.split("=")[0] in known, f"{page.name}: agentops {name} {word}"

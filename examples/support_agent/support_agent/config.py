@@ -8,7 +8,10 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from support_agent.shadow import LIVE, SHADOW
+
 _PACKAGE = Path(__file__).resolve().parent
+_POD_DRAIN_S = 2.0
 
 
 class ConfigError(ValueError):
@@ -38,11 +41,25 @@ class Config:
     model_retries: int = 2
     turn_timeout_s: float = 60.0
     log_level: str = "info"
+    # "shadow" records what tools would do to the world instead of doing it; no request can change it.
+    mode: str = LIVE
+    version: str = "dev"
+    # Keeps a record of the last turns for comparison, in live mode too; see shadow.py for who may read it.
+    record: bool = False
+    model_script: Path | None = None
+    # US dollars for a million tokens in and out; the defaults are list prices of the default model and do age.
+    prices: tuple[float, float] = (0.40, 1.60)
+    # Whether answers tell what they cost: only where somebody set the prices.
+    tell_cost: bool = False
+    # How long requests are still taken after SIGTERM. In a pod 2 s unless told otherwise: until the endpoints of a
+    # Service have forgotten it.
+    drain_delay_s: float = 0.0
 
 
 def from_env(env: Mapping[str, str]) -> Config:
     """The settings that an environment asks for. Raises ConfigError."""
     default = Config()
+    in_pod = "KUBERNETES_SERVICE_HOST" in env
     return Config(
         host=env.get("HOST") or default.host,
         port=_whole(env, "PORT", default.port, 1, 65535),
@@ -61,6 +78,16 @@ def from_env(env: Mapping[str, str]) -> Config:
         model_retries=_whole(env, "MODEL_RETRIES", default.model_retries, 0, 10),
         turn_timeout_s=_seconds(env, "TURN_TIMEOUT_S", default.turn_timeout_s),
         log_level=_level(env, default.log_level),
+        mode=_mode(env),
+        version=(env.get("AGENT_VERSION") or default.version)[:100],
+        record=_mode(env) == SHADOW or env.get("AGENTOPS_RECORD") == "1",
+        model_script=Path(env["MODEL_SCRIPT"]) if env.get("MODEL_SCRIPT") else None,
+        prices=(
+            _price(env, "INPUT_USD_PER_MILLION", default.prices[0]),
+            _price(env, "OUTPUT_USD_PER_MILLION", default.prices[1]),
+        ),
+        tell_cost=bool(env.get("INPUT_USD_PER_MILLION") and env.get("OUTPUT_USD_PER_MILLION")),
+        drain_delay_s=_seconds(env, "DRAIN_DELAY_S", _POD_DRAIN_S if in_pod else default.drain_delay_s, low=0.0),
     )
 
 
@@ -82,13 +109,31 @@ def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int)
     return value
 
 
-def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+def _seconds(env: Mapping[str, str], name: str, default: float, *, low: float = 0.001) -> float:
     try:
         value = float(env.get(name) or default)
     except ValueError:
         raise ConfigError(f"{name} must be a number of seconds") from None
-    if not 0 < value <= 86_400:
-        raise ConfigError(f"{name} must be above 0 and at most a day")
+    if not low <= value <= 86_400:
+        raise ConfigError(f"{name} must be {'0 or more' if low == 0 else 'above 0'} and at most a day")
+    return value
+
+
+def _price(env: Mapping[str, str], name: str, default: float) -> float:
+    try:
+        value = float(env.get(name) or default)
+    except ValueError:
+        raise ConfigError(f"{name} must be a price in US dollars") from None
+    if not 0 <= value <= 1_000_000:
+        raise ConfigError(f"{name} must be 0 or more")
+    return value
+
+
+def _mode(env: Mapping[str, str]) -> str:
+    """Anything but a clear word is refused: an agent that misreads `Shadow` would act."""
+    value = env.get("AGENTOPS_MODE") or LIVE
+    if value not in (LIVE, SHADOW):
+        raise ConfigError(f"AGENTOPS_MODE must be {LIVE} or {SHADOW}")
     return value
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 
@@ -58,6 +58,16 @@ class Completion:
     model: str
     input_tokens: int
     output_tokens: int
+
+
+class Model(Protocol):
+    """Whatever answers: an endpoint, or a script in its place."""
+
+    async def complete(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> Completion:
+        """The next message. Raises ModelError."""
+
+    async def probe(self) -> str | None:
+        """Why it cannot be used, or None."""
 
 
 class ModelClient:

@@ -13,10 +13,29 @@ from support_agent.sessions import Session
 _CENT = Decimal("0.01")
 
 
+class Payments:
+    """Stands where a payment service would be called: keeps what it was told to pay, by reference."""
+
+    def __init__(self) -> None:
+        self.paid: dict[str, Decimal] = {}
+
+    def pay(self, reference: str, amount: Decimal) -> None:
+        """Pay once; the reference makes a repeated call harmless."""
+        self.paid.setdefault(reference, amount)
+
+
 def issue(
-    order: Order | None, session: Session, *, email: str, amount: float, limit: Decimal, order_id: str
+    order: Order | None,
+    session: Session,
+    *,
+    email: str,
+    amount: float,
+    limit: Decimal,
+    order_id: str,
+    payments: Payments | None,
 ) -> Mapping[str, Any]:
-    """Issue the refund, or say why not: {"error": code, "message": text}.
+    """Issue the refund, or say why not: {"error": code, "message": text}. Without `payments` nothing is paid, and all
+    else is the same: so does shadow mode see how the conversation would go on.
 
     A refund needs an order that the customer named and owns, that was delivered, an amount within the order and
     within `limit`, and a session in which none was issued yet.
@@ -27,8 +46,10 @@ def issue(
         code, message = reason
         return {"error": code, "message": message}
     session.refunded = True
-    # A payment service would be called here, with this reference as its idempotency key.
-    return {"status": "refund_issued", "order_id": order_id, "amount": f"{money:.2f}", "reference": f"RF-{order_id}"}
+    reference = f"RF-{order_id}"
+    if payments is not None:
+        payments.pay(reference, money)
+    return {"status": "refund_issued", "order_id": order_id, "amount": f"{money:.2f}", "reference": reference}
 
 
 def _refusal(

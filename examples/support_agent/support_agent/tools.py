@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,7 @@ from support_agent import refunds
 from support_agent.prompts import Prompts
 from support_agent.records import Records
 from support_agent.sessions import Session
+from support_agent.shadow import LIVE, SHADOW, acts
 
 _ORDER_ID = {"type": "string", "pattern": "^[A-Za-z]-[0-9]{4}$", "description": "The order's number, such as A-1001."}
 _MAX_ARGUMENTS_CHARS = 4000
@@ -57,18 +58,30 @@ SCHEMAS: Mapping[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool gave: `content` for the model; `arguments` as understood; `ok` where it did what was asked."""
+    """What a tool gave: `content` for the model; `arguments` as understood; `ok` where it did what was asked.
+    `recorded` where it would have acted, and the mode kept it from that."""
 
     name: str
     arguments: Mapping[str, Any]
     content: str
     ok: bool
+    recorded: bool = False
 
 
 class Tools:
-    """The tools over the shop's records."""
+    """The tools over the shop's records. In the mode "shadow" none of them acts."""
 
-    def __init__(self, records: Records, prompts: Prompts, *, refund_limit: Decimal) -> None:
+    def __init__(
+        self,
+        records: Records,
+        prompts: Prompts,
+        *,
+        refund_limit: Decimal,
+        mode: str = LIVE,
+        payments: refunds.Payments | None = None,
+    ) -> None:
+        self._shadow = mode == SHADOW
+        self._payments = payments or refunds.Payments()
         self._records = records
         self._prompts = prompts
         self._refund_limit = refund_limit
@@ -83,6 +96,9 @@ class Tools:
 
     def call(self, name: str, arguments: str, session: Session) -> ToolResult:
         """Run a tool as the model asked. Whatever is wrong becomes a result that says so; nothing is raised."""
+        return replace(self._call(name, arguments, session), recorded=self._shadow and acts(name))
+
+    def _call(self, name: str, arguments: str, session: Session) -> ToolResult:
         if name not in SCHEMAS:
             known = ", ".join(SCHEMAS)
             return _failed(name[:100], {}, "unknown_tool", f"There is no such tool. The tools are {known}.")
@@ -108,6 +124,7 @@ class Tools:
                 amount=given["amount"],
                 limit=self._refund_limit,
                 order_id=order_id,
+                payments=None if self._shadow else self._payments,
             )
             return ToolResult(name, given, _json(outcome), ok="error" not in outcome)
         if order is None:

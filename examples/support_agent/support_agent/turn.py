@@ -9,7 +9,7 @@ from typing import Any
 
 from support_agent import guard
 from support_agent.config import Config
-from support_agent.model import Completion, ModelClient
+from support_agent.model import Completion, Model
 from support_agent.prompts import MARKER, Prompts
 from support_agent.sessions import Session
 from support_agent.tools import Tools
@@ -35,7 +35,7 @@ class Turn:
 class Agent:
     """The agent: prompts, tools and a model."""
 
-    def __init__(self, config: Config, prompts: Prompts, tools: Tools, model: ModelClient) -> None:
+    def __init__(self, config: Config, prompts: Prompts, tools: Tools, model: Model) -> None:
         self._config = config
         self._prompts = prompts
         self._tools = tools
@@ -86,6 +86,7 @@ class Agent:
         for call in calls:
             result = self._tools.call(call.name, call.arguments, session)
             status = "ok" if result.ok else "error"
-            turn.calls.append({"name": result.name, "arguments": dict(result.arguments), "status": status})
+            told = {"name": result.name, "arguments": dict(result.arguments), "status": status}
+            turn.calls.append({**told, "recorded": True} if result.recorded else told)
             messages.append({"role": "tool", "tool_call_id": call.id, "content": result.content})
         return messages

@@ -95,6 +95,7 @@ def test_its_job_is_made_once_and_tells_the_place() -> None:
     assert world.cluster.writes == [("create", "Job", "app-rollout-watchdog-r1")]
     job = world.cluster.objects[("Job", "app-rollout-watchdog-r1")]
     container = job["spec"]["template"]["spec"]["containers"][0]
-    assert decode(Place, json.loads(container["env"][0]["value"])) == place
+    told = decode(Place, json.loads(container["env"][0]["value"]))
+    assert told == replace(place, namespace="default", context=None)
     watchdog.ensure(world.cluster, world.place, world.state())
     assert len(world.cluster.writes) == 1
