@@ -164,7 +164,7 @@ def abort(folder: Path, _args: argparse.Namespace) -> Figures:
         load.next(20)
         asked = load.now()
         other = Rollout(world, folder / "other", REAL).spawn("abort", "--why", "measured")
-        seconds = last_of(load, "good", asked)
+        seconds = last_of(load, "canary", asked)
         other.end(within_s=300)
         rollout.end(within_s=300)
     return {"abort_elsewhere_s": seconds}
@@ -182,12 +182,12 @@ def orphan(folder: Path, _args: argparse.Namespace) -> Figures:
         world.apply(*yaml.safe_load_all(done.stdout))
         rollout.start(build("good"))
         rollout.until("canary", flowing=True, within_s=200)
-        pod = {"job-name": f"{AGENT}-rollout-watchdog-{rollout.state()['id']}"}
+        pod = {"job-name": f"{AGENT}-rollout-watchdog-{rollout.state()['id']}-1"}
         eventually(lambda: "" if running(world, pod) else "the watchdog", within_s=120)
         rollout.kill()
         killed = load.now()
         eventually(lambda: "" if rollout.state()["phase"] in ("aborting", "aborted") else "the watchdog", within_s=400)
-        seconds = last_of(load, "good", killed)
+        seconds = last_of(load, "canary", killed)
     return {"orphan_back_s": seconds}
 
 

@@ -102,14 +102,15 @@ def start(image: str, plan_only: bool, no_wait: bool, break_glass: str | None, *
 @_where
 @click.option("--json", "as_json", is_flag=True, help="The report at the end as JSON.")
 @click.option("--no-wait", is_flag=True, help="Leave where somebody has to approve.")
+@click.option("--break-glass", default=None, metavar="REASON", help="For a rollout that was begun without a record.")
 @_key
 @_out
-def resume(no_wait: bool, **given: Any) -> int:
+def resume(no_wait: bool, break_glass: str | None, **given: Any) -> int:
     """Go on with a rollout whose runner is gone."""
     from agentops.cli import rollout_run
 
     with _session(given) as session:
-        return rollout_run.resume(session, leave_at_approval=no_wait)
+        return rollout_run.resume(session, leave_at_approval=no_wait, broke_glass=break_glass or "")
 
 
 @command.command("promote")
@@ -120,10 +121,13 @@ def promote(why: str, who: str | None, **given: Any) -> int:
     """Let a rollout go on that waits for its approval."""
     from agentops.errors import ExitCode
     from agentops.rollout import execute
+    from agentops.text import said
 
     with _session(given) as session:
-        state = execute.approve(session.journal, who=who or _who(), why=why, now=time.time())
-        click.echo(f"{state.id}: {state.image} may take traffic, says {state.approvals[-1].who}")
+        state = execute.approve(
+            session.journal, environment=session.place.name, who=who or _who(), why=why, now=time.time()
+        )
+        click.echo(f"{state.id}: {said(state.image, 200)} may take traffic, says {said(state.approvals[-1].who, 80)}")
         holder = session.lease.look()
         click.echo(f"it goes on, run by {holder}" if holder else "nobody runs it: `agentops rollout resume` goes on")
     return int(ExitCode.PASS)

@@ -15,6 +15,7 @@ from agentops.cli.rollout_report import conclude, signed
 from agentops.cli.rollout_screen import Screen
 from agentops.cli.rollout_session import Session, place_of
 from agentops.cli.run import signals
+from agentops.cli.tell import tell
 from agentops.drivers.kubectl import Kubectl
 from agentops.errors import AgentopsError, ApiDown, ExitCode, UsageError
 from agentops.model.codec import decode
@@ -26,12 +27,13 @@ from agentops.rollout.delegated import Delegated
 from agentops.rollout.events import Events
 from agentops.rollout.hands import Hands
 from agentops.rollout.herald import Everybody
-from agentops.rollout.journal import Journal
+from agentops.rollout.journal import Journal, Unreadable
 from agentops.rollout.lease import Lease
 from agentops.rollout.machine import Machine
 from agentops.rollout.names import Names
 from agentops.rollout.notify import Teller
 from agentops.rollout.traffic import choose
+from agentops.text import said
 
 _OBEY_LOOK_S = 0.5
 
@@ -51,13 +53,19 @@ def start(session: Session, image: str, *, plan_only: bool, leave_at_approval: b
         return _run(session, leave_at_approval=leave_at_approval)
 
 
-def resume(session: Session, *, leave_at_approval: bool) -> int:
+def resume(session: Session, *, leave_at_approval: bool, broke_glass: str) -> int:
     """Take over a rollout that nobody runs any more, and run it to its end. The record is verified again; where it does
-    not hold any more, the end is stable."""
+    not hold any more, the end is stable. One without a record needs its reason again."""
     with session.lease:
-        if session.journal.refresh() is None:
+        if _journal(session) is None:
             return _recovered(session)
-        execute.under_way(session.journal)
+        state = execute.under_way(session.journal)
+        execute.same_place(state, session.place.name)
+        if state.broke_glass and not broke_glass:
+            raise UsageError(
+                f"no record admits {said(state.image, 200)}",
+                hint="resume --break-glass REASON, or `agentops rollout abort`",
+            )
         session.lease.acquire(wait_s=_wait_s(session))
         state = execute.take_over(session.runner)
         if state.phase not in (Phase.ABORTING, Phase.RESTORE):
@@ -73,7 +81,7 @@ def resume(session: Session, *, leave_at_approval: bool) -> int:
 
 def abort(session: Session, *, why: str, by: str, if_under_way: bool) -> int:
     """Ask the runner to go back; where it does not obey in time, take over and go back here."""
-    state = session.journal.refresh()
+    state = _journal(session)
     if state is None:
         try:
             return _abort_lost(session)
@@ -89,11 +97,12 @@ def abort(session: Session, *, why: str, by: str, if_under_way: bool) -> int:
         execute.under_way(session.journal)
     session.journal.ask_abort(why=why, by=by)
     with Screen(live=True, quiet=session.quiet, progress=True) as screen:
-        obeyed = _obeyed(session, screen)
+        # A way back that was stuck has no runner: nobody would obey.
+        obeyed = None if state.rollback_failed else _obeyed(session, screen)
     if obeyed is not None:
         return conclude(session, obeyed)
     with session.lease:
-        session.lease.seize()
+        execute.seize(session.runner)
         execute.take_over(session.runner)
         return _run(session, leave_at_approval=False, only_back=True)
 
@@ -133,11 +142,18 @@ def watch_over() -> int:
         lease = Lease(cluster, names, duration_s=place.timing.lease_s, renew_s=place.timing.renew_s)
         runner = execute.Runner(journal, lease, Hands(cluster, journal, may_write=lease.held), time.time)
 
-        def step_in(state: State) -> State:
-            click.echo(f"nobody runs the rollout {state.id} any more: going back")
-            lease.seize()
-            execute.take_over(runner)
+        def step_in(state: State | None) -> State | None:
             now = time.time()
+            if state is None:
+                try:
+                    found = recover.from_objects(cluster, place, now=now)
+                except UsageError:
+                    return None
+            click.echo("nobody runs the rollout any more: going back")
+            execute.seize(runner)
+            if state is None:
+                journal.renew(found)
+            execute.take_over(runner)
             why = "the runner did not renew the lock any more"
             journal.save(execute.go_back(runner.hands.state, cause=Cause.ORPHANED, why=why, by="watchdog", now=now))
             parts = assemble.parts(cluster, place, runner, opened)
@@ -152,6 +168,15 @@ def watch_over() -> int:
 
 def _log(state: State, trouble: str) -> None:
     click.echo(f"{state.phase.value}: {trouble or state.awaiting or '-'}")
+
+
+def _journal(session: Session) -> State | None:
+    """The journal's state; None where there is none, or nothing that could be read."""
+    try:
+        return session.journal.refresh()
+    except Unreadable as error:
+        tell(error)
+        return None
 
 
 def _wait_s(session: Session) -> float:
@@ -173,8 +198,8 @@ def _admitted(session: Session, state: State) -> None:
 def _recovered(session: Session) -> int:
     """There is no journal: what the objects tell is the way back."""
     found = recover.from_objects(session.cluster, session.place, now=time.time())
-    session.lease.seize()
-    session.journal.begin(found)
+    execute.seize(session.runner)
+    session.journal.renew(found)
     execute.take_over(session.runner)
     return _run(session, leave_at_approval=False, only_back=True)
 
@@ -223,10 +248,7 @@ def _run(session: Session, *, leave_at_approval: bool, only_back: bool = False) 
     with ExitStack() as opened:
         machine: Machine | Delegated
         if state.plan.traffic == "delegate":
-            owner = choose.choose(session.cluster, session.place).owner
-            if owner is None:
-                raise UsageError("nobody owns the workload any more", hint="see `agentops rollout status`")
-            delegate = Delegate(session.runner.hands, session.place, owner)
+            delegate = Delegate.of_state(session.runner.hands, session.place)
             machine = Delegated(
                 session.runner.hands, delegate, admitted=team.admitted, herald=herald, clock=time.time
             )  # fmt: skip
@@ -247,6 +269,6 @@ def _run(session: Session, *, leave_at_approval: bool, only_back: bool = False) 
     for text in teller.close():
         click.echo(text, err=True)
     if leave_at_approval and state.phase is Phase.WAIT:
-        click.echo(f"{state.id} waits: `agentops rollout promote --why ...`, then `agentops rollout resume`")
+        click.echo(f"{said(state.id, 40)} waits: `agentops rollout promote --why ...`, then `agentops rollout resume`")
         return int(ExitCode.PASS)
     return conclude(session, state, interrupted=stop.is_set(), recorded=signed(session, state))

@@ -57,6 +57,7 @@ Argv = list[str]
 _CLUSTER_WIDE = ("Namespace", "GatewayClass")
 _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _START_S = 15.0
+_MOST_BYTES = 64 * 1024 * 1024
 _FORWARDING = re.compile(rb"Forwarding from 127\.0\.0\.1:([0-9]+)")
 
 
@@ -215,7 +216,12 @@ class Kubectl:
             data = None if body is None else json.dumps(body).encode()
             connection.request(method, path, data, {"Content-Type": kind, "Accept": "application/json"})
             answer = connection.getresponse()
-            return answer.status, answer.read()
+            body = answer.read(_MOST_BYTES + 1)
+            if len(body) > _MOST_BYTES:
+                raise ClusterError(
+                    f"the answer to {method} {path.partition('?')[0]} is larger than {_MOST_BYTES} bytes"
+                )
+            return answer.status, body
         except (OSError, http.client.HTTPException) as error:
             said = one_line(str(error)) or type(error).__name__
             raise ApiDown(f"the Kubernetes API did not answer {method} {path.partition('?')[0]}: {said}") from None

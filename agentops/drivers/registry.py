@@ -145,6 +145,9 @@ def _children(index: Mapping[str, Any], digest: str) -> list[tuple[str, str]]:
 
 
 def _is_index(data: Mapping[str, Any]) -> bool:
+    if "manifests" in data and ("config" in data or "layers" in data):
+        # Two readers could take it for two different images (CVE-2021-41190).
+        raise MeasurementError("a manifest that is an image and an index at once", hint="push the image anew")
     return data.get("mediaType") in _INDEXES or ("manifests" in data and "config" not in data)
 
 
@@ -204,7 +207,10 @@ class _Registry:
         if scheme.lower() == "basic":
             return f"Basic {login}"
         told = dict(re.findall(r'([a-z]+)="([^"]*)"', rest))
-        realm = urlsplit(told.get("realm", ""))
+        try:
+            realm = urlsplit(told.get("realm", ""))
+        except ValueError:
+            raise Unavailable(f"{self._reference.host} asks for credentials at no address") from None
         if scheme.lower() != "bearer" or not realm.hostname:
             raise Unavailable(f"{self._reference.host} asks for credentials in an unknown way")
         if realm.scheme != "https" and not (self._loopback and _is_loopback(realm.netloc)):

@@ -72,12 +72,21 @@ def check_again(
 
 
 def keep_rolled_out(
-    place: Place, image: str, *, record_sha256: str, key: CryptoSigner, settings: Settings, now: float
+    place: Place,
+    image: str,
+    *,
+    record_sha256: str,
+    key: CryptoSigner,
+    settings: Settings,
+    now: float,
+    look: Look = registry.identity,
 ) -> Path:
     """Sign and keep a record that the image went through the environment to its end: what `admission.requires` of
     another environment asks for. `record_sha256` (hex) is the record that admitted it; a rollout without one (broken
-    glass) leaves none. Returns the envelope's file. Raises NotAdmitted, UsageError, ReportError.
+    glass) leaves none, nor does one whose record does not admit it any more. Returns the envelope's file. Raises
+    ReportError, and as `admit` does.
     """
+    check_again(place, image, record_sha256=record_sha256, settings=settings, now=now, look=look)
     records = Records(settings.root / place.admission.records)
     file = next((f for f in records.of(DECISION) if f.sha256 == record_sha256), None)
     if file is None:
@@ -122,7 +131,9 @@ def read_public_key(path: Path, *, shown: str) -> SSlibKey:
 
 def _admitted(place: Place, image: str, *, settings: Settings, now: float, look: Look, only: str) -> Admitted:
     digest = _digest(image)
-    keys = keys_of(place, settings.root)
+    keys = {DECISION: keys_of(place, settings.root)}
+    rolled = place.admission.rollout_keys
+    keys[ROLLOUT] = tuple(read_public_key(settings.root / path, shown=path) for path in rolled) or keys[DECISION]
     listed = place.admission.revoked
     revoked = record_folder.revoked(settings.root / listed) if listed else {}
     records = Records(settings.root / place.admission.records)
@@ -138,11 +149,12 @@ def _admitted(place: Place, image: str, *, settings: Settings, now: float, look:
             level=level,
             policy_uri=r.policy_uri(policy),
             policy_sha256=policies[policy],
-            keys=keys,
+            keys=keys[kind],
             max_age_s=place.admission.max_age_hours * 3600,
             now=now,
             revoked=revoked,
             kind=kind,
+            inner_keys=keys[DECISION],
         )
         return verify(records, demand, covers=whose.covers, only=only)
 

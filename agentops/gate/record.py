@@ -29,7 +29,8 @@ FAILED = "FAILED"
 
 KIND = "agentops-kind"
 """The annotation that says what a subject is: config, manifest, index, deployed."""
-REGISTRY_KINDS = ("manifest", "index", "deployed")
+MEASURED_KINDS = ("manifest", "index")
+REGISTRY_KINDS = (*MEASURED_KINDS, "deployed")
 """Kinds of subjects by whose digest a registry gives an image."""
 
 _GATE = "AGENTOPS_GATE_"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from agentops.gate import record as r
 from agentops.gate.record_envelope import Opened
-from agentops.gate.record_folder import Found, Records
+from agentops.gate.record_folder import ROLLOUT, Found, Records
 from agentops.gate.verify_steps import is_policy, judged, opened, time_of
 from agentops.gate.verify_terms import Demand, NotAdmitted, Reason, Verified, image_digests, subject_of
 from agentops.text import said
@@ -57,13 +57,16 @@ def _of_image(
         except NotAdmitted as error:
             refused[file.name] = error
     wanted = demand.image.removeprefix("sha256:")
-    direct = [o for _, o in sound if wanted in image_digests(o.statement, kinds=r.REGISTRY_KINDS)]
+    # That something was rolled out says nothing of what was measured: such a statement admits by itself alone.
+    kinds = r.REGISTRY_KINDS if demand.kind == ROLLOUT else r.MEASURED_KINDS
+    direct = [o for _, o in sound if wanted in image_digests(o.statement, kinds=kinds)]
     configs = {config for o in direct if (config := subject_of(o.statement, "config"))}
     if configs:
         # Whoever names the digest says which image it is: records of that image speak of it too.
         ours = [(f, o) for f, o in sound if subject_of(o.statement, "config") in configs]
     else:
-        ours = [(f, o) for f, o in sound if covers({f"sha256:{d}" for d in image_digests(o.statement, kinds=None)})]
+        told = ("config", *kinds)
+        ours = [(f, o) for f, o in sound if covers({f"sha256:{d}" for d in image_digests(o.statement, kinds=told)})]
     names = {f.name for f, _ in ours}
     refused |= {f.name: _other_image(f, o, demand) for f, o in sound if f.name not in names}
     return ours

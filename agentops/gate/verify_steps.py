@@ -133,7 +133,7 @@ def _inputs(refuse: _Refuse, one: Opened, records: Records, demand: Demand) -> t
             shown = said(str(wanted), 12)
             raise refuse(Reason.INPUTS, f"its {rests} {shown} is not there", hint="keep both files of a record")
         try:
-            inner = opened(file, demand.keys)
+            inner = opened(file, demand.keys if demand.inner_keys is None else demand.inner_keys)
         except NotAdmitted as error:
             raise refuse(Reason.INPUTS, error.message, hint=error.hint) from None
         _check_revoked(refuse, inner, demand)

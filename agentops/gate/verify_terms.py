@@ -57,8 +57,8 @@ class NotAdmitted(UsageError):
 @dataclass(frozen=True, slots=True)
 class Demand:
     """What a record has to say. `image` is the digest to be rolled out; `resource`, `level` and `policy_sha256` those
-    of gate.record and gate.record_policy. `revoked` are reasons by digest (hex). `kind` of records is looked at. `now`
-    is Unix time."""
+    of gate.record and gate.record_policy. `revoked` are reasons by digest (hex). `kind` of records is looked at, and
+    what these rest on is signed by one of `inner_keys` (`keys` unless given). `now` is Unix time."""
 
     image: str
     resource: str
@@ -70,6 +70,7 @@ class Demand:
     now: float
     revoked: Mapping[str, str] = field(default_factory=dict)
     kind: str = DECISION
+    inner_keys: Sequence[SSlibKey] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def _kind(subject: Mapping[str, Any]) -> str:
     return str(notes.get(r.KIND, "")) if isinstance(notes, dict) else ""
 
 
-def image_digests(statement: Mapping[str, Any], *, kinds: Sequence[str] | None) -> set[str]:
-    """The sha256 (hex) of images among the subjects, of these kinds or of any."""
-    of = [s for s in statement["subject"] if (_kind(s) in kinds if kinds is not None else _kind(s))]
+def image_digests(statement: Mapping[str, Any], *, kinds: Sequence[str]) -> set[str]:
+    """The sha256 (hex) of images among the subjects, of these kinds."""
+    of = [s for s in statement["subject"] if _kind(s) in kinds]
     return {s["digest"]["sha256"] for s in of if "sha256" in s["digest"]}

@@ -161,9 +161,11 @@ class Timing:
 class Admission:
     """Which records admit an image: envelopes signed by one of `keys` (PEM files of public ed25519 keys), in the folder
     `records`, at most `max_age_hours` old, not named in the file `revoked`. `requires` names environments of the
-    rollout that the same digest must have passed before."""
+    rollout that the same digest must have passed before; records of that are signed by one of `rollout_keys`, by one of
+    `keys` where there are none. A key of the former never admits an image."""
 
     keys: tuple[str, ...] = ()
+    rollout_keys: tuple[str, ...] = ()
     records: str = ".agentops/records"
     revoked: str | None = None
     max_age_hours: float = 24.0

@@ -19,6 +19,8 @@ from agentops.rollout.increments import Served, seen, since
 from agentops.stats import canary as stats
 from agentops.text import said
 
+NAME = "analysis"
+"""The name under which the journal keeps the evidence."""
 VERSION = 1
 _SKEWED = math.log(1e4)
 _EMPTY = Served()
@@ -74,6 +76,13 @@ def look(
     return Look(
         kept, harm=harm, settled=not (harm or hold or missing), missing=missing or hold, frozen=hold, told=told
     )  # fmt: skip
+
+
+def anew(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """The journal's evidence without the counters that the next look would be held against: of what was served since
+    the last one nothing is made."""
+    kept = {key: value for key, value in (evidence.get(NAME) or {}).items() if key not in ("seen", "open")}
+    return {**evidence, NAME: kept}
 
 
 def _lacking(sample: Sample, share: float) -> str:

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from agentops.rollout.shadow.trials import Fence, MirrorTrial, ReplayTrial
     from agentops.rollout.sources.watch import Watch
 
-ANALYSIS = "analysis"
-"""The name under which the journal keeps what the analysis added up."""
-
 
 @dataclass(frozen=True, slots=True)
 class Team:
@@ -115,11 +112,11 @@ class _Analyse:
         if self._since is None or self._since[0] != at:
             self._since = (at, sample)
         found = analysis.look(
-            self._place.analysis, self._place.step, state.evidence.get(ANALYSIS) or {}, sample, share=share,
+            self._place.analysis, self._place.step, state.evidence.get(analysis.NAME) or {}, sample, share=share,
             stage=f"{state.phase.value} {state.step}" if step else state.phase.value, allowed=(state.image,),
             memory_limit=self._watch.memory_limit,
         )  # fmt: skip
-        kept = {ANALYSIS: found.evidence, view.SEEN: view.kept(sample, self._since[1])}
+        kept = {analysis.NAME: found.evidence, view.SEEN: view.kept(sample, self._since[1])}
         return _Seen(kept, found.harm, found.settled, found.missing, found.frozen, found.told)
 
 

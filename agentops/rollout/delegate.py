@@ -12,60 +12,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agentops.contracts import Cluster, Doc
-from agentops.errors import ApiDown, ClusterError, Conflict
+from agentops.contracts import Doc
+from agentops.errors import ClusterError, Conflict
 from agentops.model.rollout import Cause, Phase
 from agentops.model.rollout_settings import Place
+from agentops.rollout.delegate_owner import CANARY, ROLLOUT, Owner, container_of, image_of, owner_of, owner_told
 from agentops.rollout.hands import Hands, notes, original
 from agentops.text import said
 
-ROLLOUT, CANARY, DEPLOYMENT = "Rollout", "Canary", "Deployment"
-_TOOLS = {ROLLOUT: "Argo Rollouts", CANARY: "Flagger"}
+__all__ = ["Delegate", "Owner", "Progress", "owner_of"]
+
 _GENERATION = "rollout.argoproj.io/workload-generation"
-_BY_ARGO = "argo-rollouts.argoproj.io/managed-by-rollouts"
 _RUNNING = ("Progressing", "Waiting", "WaitingPromotion", "Promoting", "Finalising")
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Who owns a workload: the object of `kind` and `name`; the image stands in the template of `target`, a kind and a
-    name."""
-
-    kind: str
-    name: str
-    target: tuple[str, str]
-
-    @property
-    def tool(self) -> str:
-        """Whose kind it is."""
-        return _TOOLS[self.kind]
-
-    @property
-    def told(self) -> str:
-        """The owner for people."""
-        return f"{self.kind} {self.name} of {self.tool}"
+_MODE = "delegate"
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far the owner is, as a phase of ours. `weight` is the canary's share in percent where it is told, `cause` why
-    it went back where the phase is ABORTED. `text` is the owner's word, safe to show."""
+    it went back where the phase is ABORTED. `text` is the owner's word, safe to show. `heard`: it is of our image."""
 
     phase: Phase
     text: str
     weight: int | None = None
     cause: Cause | None = None
-
-
-def owner_of(cluster: Cluster, place: Place) -> Owner | None:
-    """Who owns the workload of the environment, None where nobody does. Where the credentials must not list the kinds,
-    what the tools leave on the objects tells. Raises ApiDown."""
-    for kind, matches in ((ROLLOUT, _rollout), (CANARY, _canary)):
-        for doc in _listed(cluster, kind):
-            target = matches(doc, cluster, place)
-            if target is not None:
-                return Owner(kind, doc["metadata"]["name"], target)
-    return _by_marks(cluster, place)
+    heard: bool = True
 
 
 class Delegate:
@@ -73,14 +44,27 @@ class Delegate:
 
     def __init__(self, hands: Hands, place: Place, owner: Owner) -> None:
         self._hands = hands
-        self._place = place
+        self.place = place
         self.owner = owner
         self._failed_before = False
 
+    @classmethod
+    def of_state(cls, hands: Hands, place: Place) -> Delegate:
+        """The delegate of the rollout that the journal tells of, whether or not its owner is there still: without one
+        the way back is gone by hand. Raises ApiDown."""
+        return cls(hands, place, owner_told(hands.cluster, place, hands.state))
+
+    def take(self) -> None:
+        """Mark the owner and its target as ours; changes nothing else. Raises ClusterError where one is gone, Conflict
+        where another rollout holds it."""
+        self._owner()
+        if self.owner.target != (self.owner.kind, self.owner.name):
+            self._hands.take(self.owner.kind, self.owner.name, keep=_kept)
+        self._hands.take(*self.owner.target, keep=self._kept_target)
+
     def start(self) -> str:
         """Set the image of the journal on the target. Returns what is awaited, "" once it is there."""
-        keep = _kept_canary if self.owner.kind == CANARY else _kept_nothing
-        self._hands.take(self.owner.kind, self.owner.name, keep=keep)
+        self.take()
         return self._set(self._hands.state.image)
 
     def look(self) -> Progress:
@@ -89,25 +73,50 @@ class Delegate:
         return self._argo(doc) if self.owner.kind == ROLLOUT else self._flagger(doc)
 
     def abort(self) -> str:
-        """Have the owner bring all traffic back and the former image to the target. Returns what is awaited."""
+        """Have the owner bring all traffic back and the former image to the target. Returns what is awaited. An image
+        of others is left as it is, with whatever the owner does about it; where the owner is gone, the target is given
+        the former image by us alone."""
+        state = self._hands.state
+        image = self._image()
+        if image not in (state.image, state.before):
+            return ""
+        if self._there() is None:
+            return self._set(state.before) if image == state.image else ""
         return self._abort_argo() if self.owner.kind == ROLLOUT else self._abort_flagger()
 
+    def left(self) -> str:
+        """What the way back cannot bring to what it was, and why; "" where nothing."""
+        state, target = self._hands.state, " ".join(self.owner.target)
+        alone = self._there() is None
+        told = [f"{self.owner.told} is gone"] if alone else []
+        doc = self._hands.cluster.get(*self.owner.target)
+        if doc is None:
+            told += [] if alone and self.owner.target[0] == ROLLOUT else [f"{target} is gone"]
+        elif (image := self._image()) not in (state.image, state.before):
+            told.append(f"{target} names another image by now and is left as it is: {said(image, 200) or 'none'}")
+        return "; ".join(told)
+
     def let_go(self) -> None:
-        """Take our marks off, and give back what was changed to abort."""
-        ops: list[Doc] = []
-        if self.owner.kind == CANARY:
-            ops = self._skip_back(self._owner())
-        self._hands.let_go(self.owner.kind, self.owner.name, ops)
+        """Take our marks off, and give back what was changed to abort. What is gone is let go."""
+        doc = self._there()
+        if doc is not None:
+            ops = self._skip_back(doc) if self.owner.kind == CANARY else []
+            self._hands.let_go(self.owner.kind, self.owner.name, ops)
         if self.owner.target != (self.owner.kind, self.owner.name):
             self._hands.let_go(*self.owner.target)
 
     def drift(self) -> str:
-        """What somebody changed of the image that we set, "" where nothing."""
-        doc = self._hands.cluster.get(*self.owner.target)
-        image = "" if doc is None else _image(doc, self._place)
-        if image in (self._hands.state.image, self._hands.state.before):
+        """What somebody changed of the image after we set it, "" where nothing. Raises ClusterError where the owner is
+        gone."""
+        self._owner()
+        state, target = self._hands.state, " ".join(self.owner.target)
+        if self._hands.cluster.get(*self.owner.target) is None:
+            return f"{target} is gone"
+        image = self._image()
+        if image == state.image:
             return ""
-        return f"{' '.join(self.owner.target)} names another image by now: {said(image, 200) or 'none'}"
+        which = "the former image again" if image == state.before else f"another image by now: {said(image, 200)}"
+        return f"{target} names {which}"
 
     # Argo Rollouts
 
@@ -117,7 +126,7 @@ class Delegate:
         weight = (weights.get("canary") or {}).get("weight")
         told = said(f"{status.get('phase', '')} {status.get('message', '')}", 300)
         if not self._argo_looked(doc) or self._image() != self._hands.state.image:
-            return Progress(Phase.CANARY_UP, "Argo Rollouts has not looked at the image yet", weight)
+            return Progress(Phase.CANARY_UP, "Argo Rollouts has not looked at the image yet", weight, heard=False)
         phase, text = status.get("phase"), f"Argo Rollouts: {told}"
         if status.get("abort") or phase == "Degraded":
             return Progress(Phase.ABORTED, text, weight, _argo_cause(status))
@@ -143,7 +152,8 @@ class Delegate:
         return resolved.isdigit() and int(resolved) >= present and taken_up == resolved
 
     def _abort_argo(self) -> str:
-        doc = self._hands.take(ROLLOUT, self.owner.name, keep=_kept_nothing)
+        self.take()
+        doc = self._owner()
         status = doc.get("status") or {}
         back = self._image() == self._hands.state.before
         # A full promotion is no rollout any more: abort would do nothing, the former image is a new rollout then.
@@ -171,7 +181,7 @@ class Delegate:
         phase, weight = str(status.get("phase", "")), int(status.get("canaryWeight") or 0)
         text = f"Flagger: {said(phase or 'nothing yet', 60)}, {int(status.get('failedChecks') or 0)} failed checks"
         if self._image() != self._hands.state.image:
-            return Progress(Phase.CANARY_UP, "Flagger has not been given the image yet", weight)
+            return Progress(Phase.CANARY_UP, "Flagger has not been given the image yet", weight, heard=False)
         if phase == "Failed":
             kept = original(doc)
             new = isinstance(kept, dict) and status.get("lastAppliedSpec") != kept.get("applied")
@@ -179,7 +189,7 @@ class Delegate:
             sure, self._failed_before = new and self._failed_before, new
             if sure:
                 return Progress(Phase.ABORTED, text, 0, _flagger_cause(status))
-            return Progress(Phase.CANARY_UP, "Flagger has not looked at the image yet", weight)
+            return Progress(Phase.CANARY_UP, "Flagger has not looked at the image yet", weight, heard=False)
         self._failed_before = False
         if phase in ("Promoting", "Finalising"):
             return Progress(Phase.COMMIT if phase == "Promoting" else Phase.RESTORE, text, weight)
@@ -189,10 +199,11 @@ class Delegate:
             return Progress(Phase.CANARY if weight else Phase.CANARY_UP, text, weight)
         if phase == "Succeeded" and self._primary() == self._hands.state.image:
             return Progress(Phase.DONE, text, 0)
-        return Progress(Phase.CANARY_UP, "Flagger has not looked at the image yet", weight)
+        return Progress(Phase.CANARY_UP, "Flagger has not looked at the image yet", weight, heard=False)
 
     def _abort_flagger(self) -> str:
-        doc = self._hands.take(CANARY, self.owner.name, keep=_kept_canary)
+        self.take()
+        doc = self._owner()
         # First the image: with the analysis skipped, whatever the target names is promoted.
         if waiting := self._set(self._hands.state.before):
             return waiting
@@ -223,25 +234,39 @@ class Delegate:
         """The image that serves."""
         kind, name = self.owner.target
         doc = self._hands.cluster.get(kind, f"{name}-primary")
-        return "" if doc is None else _image(doc, self._place)
+        return "" if doc is None else image_of(doc, self.place)
 
     # Both
 
+    def _there(self) -> Doc | None:
+        """The owner, None where it is gone."""
+        return self._hands.cluster.get(self.owner.kind, self.owner.name) if self.owner.kind else None
+
     def _owner(self) -> Doc:
-        doc = self._hands.cluster.get(self.owner.kind, self.owner.name)
+        doc = self._there()
         if doc is None:
             raise ClusterError(f"{self.owner.told} is gone", hint="apply its manifest again")
         return doc
 
     def _image(self) -> str:
+        """The image that the target names, "" where it is gone or has no such container."""
         doc = self._hands.cluster.get(*self.owner.target)
-        return "" if doc is None else _image(doc, self._place)
+        try:
+            return "" if doc is None else image_of(doc, self.place)
+        except ClusterError:
+            return ""
+
+    def _kept_target(self, doc: Doc) -> dict[str, Any]:
+        """What the target was, as `Deployments.take` keeps it of a rollout of our own."""
+        _, container = container_of(doc, self.place)
+        replicas = (doc.get("spec") or {}).get("replicas", 1)
+        return {"image": container["image"], "container": container["name"], "replicas": replicas, "traffic": _MODE}
 
     def _set(self, image: str) -> str:
         kind, name = self.owner.target
         state = self._hands.state
-        doc = self._hands.take(kind, name, keep=lambda d: {"image": _image(d, self._place)})
-        at, present = _container(doc, self._place)
+        doc = self._hands.take(kind, name, keep=self._kept_target)
+        at, present = container_of(doc, self.place)
         if present["image"] == image:
             return ""
         if present["image"] not in (state.image, state.before):
@@ -258,82 +283,12 @@ class Delegate:
         return ""
 
 
-def _kept_nothing(doc: Doc) -> dict[str, Any]:
-    return {"kind": doc["kind"]}
-
-
-def _kept_canary(doc: Doc) -> dict[str, Any]:
-    """What a Canary of Flagger said before."""
+def _kept(doc: Doc) -> dict[str, Any]:
+    """What an owner was that is not the target itself: of a Canary, what an abort changes and a look compares."""
+    if doc["kind"] != CANARY:
+        return {"traffic": _MODE}
     skip = (doc.get("spec") or {}).get("skipAnalysis")
-    return {"skip": skip, "applied": (doc.get("status") or {}).get("lastAppliedSpec")}
-
-
-def _rollout(doc: Doc, cluster: Cluster, place: Place) -> tuple[str, str] | None:
-    """Where the image of a Rollout stands, if it is of this workload."""
-    spec, name = doc.get("spec") or {}, doc["metadata"]["name"]
-    ref = spec.get("workloadRef") or {}
-    if ref:
-        target = (str(ref.get("kind")), str(ref.get("name")))
-        return target if target == (DEPLOYMENT, place.deployment) else None
-    if name == place.deployment:
-        return ROLLOUT, name
-    strategy = spec.get("strategy") or {}
-    own = {
-        (strategy.get(key) or {}).get(field)
-        for key, field in (("canary", "stableService"), ("canary", "canaryService"), ("blueGreen", "activeService"))
-    }
-    if place.entry in own:
-        return ROLLOUT, name
-    wanted = (spec.get("selector") or {}).get("matchLabels") or {}
-    deployment = cluster.get(DEPLOYMENT, place.deployment) or {}
-    labels = (((deployment.get("spec") or {}).get("template") or {}).get("metadata") or {}).get("labels") or {}
-    return (ROLLOUT, name) if wanted and wanted.items() <= labels.items() else None
-
-
-def _canary(doc: Doc, _cluster: Cluster, place: Place) -> tuple[str, str] | None:
-    """The target of a Canary, if it is this workload."""
-    ref = (doc.get("spec") or {}).get("targetRef") or {}
-    target = (str(ref.get("kind")), str(ref.get("name")))
-    return target if target == (DEPLOYMENT, place.deployment) else None
-
-
-def _by_marks(cluster: Cluster, place: Place) -> Owner | None:
-    """The owner by what the tools leave on the way in: Flagger owns the Service, Argo writes its name on it."""
-    service = cluster.get("Service", place.entry) or {}
-    meta: Mapping[str, Any] = service.get("metadata") or {}
-    for ref in meta.get("ownerReferences") or ():
-        if ref.get("kind") == CANARY and str(ref.get("apiVersion", "")).startswith("flagger.app/"):
-            return Owner(CANARY, str(ref["name"]), (DEPLOYMENT, place.deployment))
-    name = (meta.get("annotations") or {}).get(_BY_ARGO)
-    if not name:
-        return None
-    by_reference = cluster.get(DEPLOYMENT, place.deployment) is not None
-    return Owner(ROLLOUT, str(name), (DEPLOYMENT, place.deployment) if by_reference else (ROLLOUT, str(name)))
-
-
-def _listed(cluster: Cluster, kind: str) -> tuple[Doc, ...]:
-    try:
-        return cluster.list(kind)
-    except ApiDown:
-        raise
-    except ClusterError:
-        return ()
-
-
-def _container(doc: Doc, place: Place) -> tuple[int, Mapping[str, Any]]:
-    """Where in a template the container of the environment stands, and what it says."""
-    found = (((doc.get("spec") or {}).get("template") or {}).get("spec") or {}).get("containers") or ()
-    for at, one in enumerate(found):
-        if one.get("name") == place.container or (place.container is None and len(found) == 1):
-            return at, one
-    raise ClusterError(
-        f"{doc['kind']} {doc['metadata']['name']} has no container {place.container or 'that is the only one'}",
-        hint="set rollout.container",
-    )
-
-
-def _image(doc: Doc, place: Place) -> str:
-    return str(_container(doc, place)[1].get("image", ""))
+    return {"traffic": _MODE, "skip": skip, "applied": (doc.get("status") or {}).get("lastAppliedSpec")}
 
 
 def _argo_cause(status: Mapping[str, Any]) -> Cause:

@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentops.contracts import Doc
-from agentops.errors import Conflict
 from agentops.model.rollout import ID, TRACK, Pod
 from agentops.model.rollout_settings import Place
 from agentops.rollout import workload
-from agentops.rollout.hands import Hands, notes, original
+from agentops.rollout.hands import Hands, notes, original, pointer
 from agentops.rollout.names import Names
 from agentops.text import one_line
 
 _DEPLOYMENT, _HPA, _PDB = "Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget"
 _SPARE = 1.25
 """How much larger than stable the canary is while it serves everybody: load may have grown meanwhile."""
+_FLOOR = "rollout.agentops/floor"
+"""The annotation of an autoscaler with the least number of pods that we gave it."""
 _UPDATE = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "25%"}}
 
 
@@ -32,33 +33,45 @@ class Deployments:
 
     def take(self) -> None:
         """Make stable ours to write, and see that no autoscaler takes pods from it while traffic leaves."""
-        container = self._work().container
-        traffic = self._hands.state.plan.traffic
+        container, plan = self._work().container, self._hands.state.plan
 
         def keep(doc: Doc) -> dict[str, Any]:
             spec = doc["spec"]
             image = workload.container_of(doc, container)["image"]
-            kept = {"image": image, "container": container, "replicas": spec.get("replicas", 1), "traffic": traffic}
-            return {**kept, "strategy": spec.get("strategy") or {}}
+            kept = {"image": image, "container": container, "replicas": spec.get("replicas", 1)}
+            return {**kept, "traffic": plan.traffic, "route": plan.route, "strategy": spec.get("strategy") or {}}
 
         self._hands.take(_DEPLOYMENT, self._names.app, keep=keep)
-        hpa = self._work().hpa
-        if hpa is not None:
-            name = hpa["metadata"]["name"]
-            doc = self._hands.take(_HPA, name, keep=lambda d: {"minReplicas": d["spec"].get("minReplicas")})
-            floor = min(self._hands.state.plan.stable_replicas, int(doc["spec"]["maxReplicas"]))
-            if int(doc["spec"].get("minReplicas") or 1) < floor:
-                self._hands.change(_HPA, name, [{"op": "add", "path": "/spec/minReplicas", "value": floor}])
+        self._hold_floor()
+
+    def _hold_floor(self) -> None:
+        """No autoscaler takes pods from stable while traffic leaves: what it has now is the least it keeps."""
+        work = self._work()
+        if work.hpa is None:
+            return
+        name = work.hpa["metadata"]["name"]
+        doc = self._hands.take(_HPA, name, keep=lambda d: {"minReplicas": d["spec"].get("minReplicas")})
+        most = int(doc["spec"]["maxReplicas"])
+        floor = min(max(self._hands.state.plan.stable_replicas, work.replicas), most)
+        if int(doc["spec"].get("minReplicas") or 1) < floor:
+            ops: list[Doc] = [
+                {"op": "add", "path": "/spec/minReplicas", "value": floor},
+                {"op": "add", "path": f"/metadata/annotations/{pointer(_FLOOR)}", "value": str(floor)},
+            ]
+            self._hands.change(_HPA, name, ops)
 
     def raise_canary(self, replicas: int, *, shadowed: bool) -> str:
         """See that so many pods of the canary run the new image, in shadow mode or not. Returns what is awaited."""
         state = self._hands.state
         shadow = self._place.shadow if shadowed else None
-        self._hands.make(
-            workload.canary(
-                self._work(), self._names, image=state.image, replicas=replicas, labels=self._labels, shadow=shadow
-            )
+        made = workload.canary(
+            self._work(), self._names, image=state.image, replicas=replicas, labels=self._labels, shadow=shadow
         )
+        if self._hands.cluster.get(_DEPLOYMENT, self._names.canary) is None:
+            # Nothing fences the making of an object: one that comes too late, of a runner that is none any more, must
+            # have no pods.
+            self._hands.make({**made, "spec": {**made["spec"], "replicas": 0}})
+        self._hands.make(made)
         self._hands.make(_budget(self._names))
         doc = self._hands.cluster.get(_DEPLOYMENT, self._names.canary)
         if doc is None:
@@ -79,8 +92,12 @@ class Deployments:
         return self._to(self._hands.state.image, instead_of=self._hands.state.before)
 
     def revert(self) -> str:
-        """Bring the former image back to stable, where it is our image that runs there. Returns what is awaited."""
+        """Bring the former image back to stable, where it is our image that runs there; one that somebody else put
+        there stays. Returns what is awaited."""
         self.take()  # an abort at the very end finds stable given back already
+        work = self._work()
+        if work.image not in (self._hands.state.image, self._hands.state.before):
+            return "" if workload.available(work.deployment) else f"pods of {self._names.app}, with the image of others"
         return self._to(self._hands.state.before, instead_of=self._hands.state.image)
 
     def lower_canary(self) -> str:
@@ -95,15 +112,12 @@ class Deployments:
         """Give stable and its autoscaler back, as they were but for the image that was committed."""
         hpa = self._work().hpa
         if hpa is not None and notes(hpa).get(ID) == self._hands.state.id:
-            kept = (original(hpa) or {}).get("minReplicas")
-            op = {"op": "add", "path": "/spec/minReplicas", "value": kept} if kept is not None else None
-            if op is None and "minReplicas" in hpa["spec"]:
-                op = {"op": "remove", "path": "/spec/minReplicas"}
-            self._hands.let_go(_HPA, hpa["metadata"]["name"], [op] if op else [])
+            self._hands.let_go(_HPA, hpa["metadata"]["name"], _floor_back(hpa))
         doc = self._hands.cluster.get(_DEPLOYMENT, self._names.app)
         if doc is not None and notes(doc).get(ID) == self._hands.state.id:
             strategy = (original(doc) or {}).get("strategy")
-            ops = [{"op": "add", "path": "/spec/strategy", "value": strategy}] if strategy else []
+            ours = (doc["spec"].get("strategy") or {}) == _UPDATE
+            ops = [{"op": "add", "path": "/spec/strategy", "value": strategy}] if strategy and ours else []
             self._hands.let_go(_DEPLOYMENT, self._names.app, ops)
 
     def drift(self) -> str:
@@ -128,7 +142,8 @@ class Deployments:
 
     def canary_pods(self) -> tuple[Pod, ...]:
         """The canary's pods."""
-        return workload.pods(self._hands.cluster, workload.canary_selector(self._names))
+        container = self._work().container
+        return workload.pods(self._hands.cluster, workload.canary_selector(self._names), container=container)
 
     def stable_pods(self) -> tuple[Pod, ...]:
         """Stable's pods."""
@@ -152,8 +167,7 @@ class Deployments:
             self._hands.change(_DEPLOYMENT, self._names.app, ops)
             return f"the rolling update of {self._names.app}"
         if work.image != image:
-            raise Conflict(f"the image of {self._names.app} was changed to {one_line(work.image, 120)} by "
-                           f"{writer(work.deployment)}")  # fmt: skip
+            return f"{self._names.app} to name {image}: {writer(work.deployment)} made it {one_line(work.image, 120)}"
         if workload.available(work.deployment):
             return ""
         status = work.deployment.get("status") or {}
@@ -169,6 +183,20 @@ def writer(doc: Doc) -> str:
     others = [f for f in fields if not str(f.get("manager", "")).startswith("agentops") and not f.get("subresource")]
     last = max(others, key=lambda f: str(f.get("time", "")), default=None)
     return one_line(str(last["manager"]), 60) if last else "somebody"
+
+
+def _floor_back(hpa: Doc) -> list[Doc]:
+    """What gives an autoscaler its own least number of pods back, where it is still ours that stands there."""
+    told = notes(hpa).get(_FLOOR)
+    if told is None:
+        return []
+    off: list[Doc] = [{"op": "remove", "path": f"/metadata/annotations/{pointer(_FLOOR)}"}]
+    if told != str(hpa["spec"].get("minReplicas")):
+        return off
+    kept = (original(hpa) or {}).get("minReplicas")
+    if kept is None:
+        return [*off, {"op": "remove", "path": "/spec/minReplicas"}]
+    return [*off, {"op": "replace", "path": "/spec/minReplicas", "value": kept}]
 
 
 def _budget(names: Names) -> dict[str, Any]:

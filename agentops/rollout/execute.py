@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -52,20 +54,39 @@ def begin(runner: Runner, state: State) -> State:
     return fresh
 
 
+def seize(runner: Runner) -> None:
+    """Take the lock from whoever holds it, for the way back. Raises Conflict where others are quicker each time."""
+    _patiently(runner.lease.seize)
+
+
 def take_over(runner: Runner) -> State:
     """Make a rollout that another runner left ours, under the lock: whatever that one still writes fails from then on.
-    Raises UsageError where nothing is under way."""
-    for _ in range(_TRIES):
-        state = under_way(runner.journal)
+    A way back that was stuck begins anew. Raises UsageError where nothing is under way."""
+
+    def claim() -> None:
+        state, now = under_way(runner.journal), runner.clock()
+        if state.phase is Phase.ABORTING:
+            state = replace(state, rollback_failed="", phase_at=now)
         text = f"runner {runner.lease.holder} took over"
+        runner.journal.save(noted(replace(state, epoch=state.epoch + 1), text, now=now))
+
+    # Written by somebody else, or by us and the answer was lost: one epoch more does no harm under the lock.
+    _patiently(claim)
+    _patiently(runner.hands.bump)
+    return runner.hands.state
+
+
+def _patiently(act: Callable[[], None]) -> None:
+    """Do it again where others write, or the API is away for a moment: who stops half way has fenced the old runner and
+    is none himself."""
+    for pause in _BACKOFF_S:
         try:
-            runner.journal.save(noted(replace(state, epoch=state.epoch + 1), text, now=runner.clock()))
-        except (Conflict, Fenced):
-            # Written by somebody else, or by us and the answer was lost: one epoch more does no harm under the lock.
-            continue
-        runner.hands.bump()
-        return runner.hands.state
-    raise ClusterError("the journal changed at every attempt to write to it", hint="try again")
+            act()
+        except (ApiDown, Conflict, Fenced):
+            time.sleep(pause)
+        else:
+            return
+    act()
 
 
 def under_way(journal: Journal) -> State:
@@ -78,21 +99,38 @@ def under_way(journal: Journal) -> State:
 
 
 def go_back(state: State, *, cause: Cause, why: str, by: str, now: float) -> State:
-    """The state that asks its own runner to go back."""
+    """The state that asks its own runner to go back; one that does already keeps its reason."""
+    if state.phase in (Phase.ABORTING, Phase.ABORTED, Phase.DONE):
+        return state
     asked = replace(state, desired="abort", cause=cause, reason=why, asked_by=by)
     return noted(asked, f"asked to go back by {by}: {why}", now=now)
 
 
-def approve(journal: Journal, *, who: str, why: str, now: float) -> State:
-    """Write down that somebody lets the rollout go on. Raises UsageError where nothing is under way, or it was approved
-    or goes back already."""
+def same_place(state: State, environment: str) -> None:
+    """Raise UsageError where the rollout is of another environment: its rules are not those at hand."""
+    if state.environment != environment:
+        raise UsageError(
+            f"the rollout {state.id} is of the environment {state.environment}, not of {environment}",
+            hint=f"--environment {state.environment}",
+        )
+
+
+def approve(journal: Journal, *, environment: str, who: str, why: str, now: float) -> State:
+    """Write down that somebody lets the rollout go on. Raises UsageError where none of this environment waits for it,
+    or it was approved or goes back already."""
     for _ in range(_TRIES):
         state = under_way(journal)
+        same_place(state, environment)
         if state.desired == "abort" or state.phase is Phase.ABORTING:
             raise UsageError(f"the rollout {state.id} is on its way back", hint="start another one")
         if state.approvals:
             by = state.approvals[-1]
             raise UsageError(f"the rollout {state.id} was approved already, by {by.who}")
+        if state.phase is not Phase.WAIT:
+            raise UsageError(
+                f"the rollout {state.id} does not wait for an approval: it is in its phase {state.phase.value}",
+                hint="`agentops rollout status --watch` shows when it does",
+            )
         approved = replace(state, approvals=(*state.approvals, Approval(at=now, who=who, why=why, step=state.step)))
         try:
             return journal.save(noted(approved, f"promoted by {who}: {why}", now=now))
@@ -131,7 +169,9 @@ def drive(
             # Somebody else wrote: look again. Who keeps changing an object of ours is a hindrance worth telling.
             state, failures = runner.hands.state, failures + 1
             trouble = error.message if failures > _TRIES else ""
-        each(state, trouble)
+        # Whoever looks may be gone: the way back does not depend on a terminal.
+        with contextlib.suppress(OSError):
+            each(state, trouble)
         if state.phase.ended or leave(state):
             return state
         if state.rollback_failed and failures == 0:

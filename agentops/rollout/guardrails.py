@@ -210,18 +210,14 @@ def _restarts(analysis: Analysis, kept: Kept, pods: Sequence[Pod], stable: Seque
 
 
 def _wrong_image(pods: Sequence[Pod], allowed: Collection[str]) -> str:
-    """A pod that runs another digest of the image. Runtimes that tell no repository digest cannot be asked."""
+    """A pod that runs another digest, whatever name it was pulled by. Runtimes that tell no repository digest (of an
+    image that was loaded and not pulled, the id of its config) cannot be asked."""
     digests = {image.rpartition("@")[2] for image in allowed}
-    names = {_base(image) for image in allowed}
     for pod in pods:
-        name, at, digest = pod.image_id.rpartition("@")
-        if allowed and at and digest not in digests and _base(name) in names:
+        _, at, digest = pod.image_id.rpartition("@")
+        if allowed and at and digest not in digests:
             return said(f"pod {pod.name} of the canary runs {digest}, which is not the image of this rollout")
     return ""
-
-
-def _base(image: str) -> str:
-    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
 
 
 def _memory(

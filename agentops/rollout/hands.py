@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops.contracts import Cluster, Doc
-from agentops.errors import ClusterError, Conflict
+from agentops.errors import ApiDown, ClusterError, Conflict
 from agentops.model.rollout import EPOCH, ID, MANAGER, ORIGINAL, State, Touched
 from agentops.rollout.journal import Fenced, Journal
 
@@ -140,7 +140,12 @@ class Hands:
             doc = self.cluster.get(item.kind, item.name)
             if doc is None or notes(doc).get(ID) != self.state.id or notes(doc).get(EPOCH) == str(self.state.epoch):
                 continue
-            self._patch(item.kind, item.name, [_same(doc), *_annotate(doc, {EPOCH: str(self.state.epoch)})])
+            # Whatever else was written to it meanwhile, by controllers say, is no matter: the marks are tested.
+            marks = {key: notes(doc)[key] for key in (ID, EPOCH)}
+            tests = [
+                {"op": "test", "path": f"/metadata/annotations/{pointer(k)}", "value": v} for k, v in marks.items()
+            ]
+            self._patch(item.kind, item.name, [*tests, *_annotate(doc, {EPOCH: str(self.state.epoch)})])
 
     def _record(self, kind: str, name: str) -> None:
         """The journal knows what is touched before it is."""
@@ -163,7 +168,7 @@ class Hands:
 
     def _check(self) -> None:
         if not self._may_write():
-            raise Fenced("the lock was lost: nothing more is written", hint="see `agentops rollout status`")
+            raise ApiDown("the lock ran out: nothing is written until it is held again")
 
     def _fenced(self, kind: str, name: str) -> None:
         doc = self.cluster.get(kind, name)

@@ -7,7 +7,9 @@ data.history  the last rollouts that ended, newest first
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -19,13 +21,19 @@ from agentops.rollout.names import Names
 from agentops.text import one_line
 
 _GO = "go"
+_BACK = (Phase.ABORTING, Phase.ABORTED, Phase.DONE)
 _ENTRIES = 300
 _HISTORY = 20
+_ID = re.compile(r"[0-9a-z]{1,16}")
 _MINE = "app.kubernetes.io/managed-by"
 
 
 class Fenced(AgentopsError):
     """Another runner holds the rollout now: this one must not write any more."""
+
+
+class Unreadable(ClusterError):
+    """What stands in the journal is none. Only the way back is left, by what the objects tell."""
 
 
 class Journal:
@@ -45,20 +53,26 @@ class Journal:
         data = (self._doc or {}).get("data") or {}
         try:
             state = decode(State, json.loads(data["state"])) if data.get("state") else None
-            self.history = tuple(decode(State, item) for item in json.loads(data.get("history") or "[]"))
-            asked = json.loads(data["desired"]) if data.get("desired", _GO) != _GO else None
-        except (ValueError, DecodeError, TypeError) as error:
-            raise ClusterError(
+            if state is not None and not _ID.fullmatch(state.id):
+                raise ValueError(f"{one_line(state.id, 40)!r} is no name of a rollout")
+        except (ValueError, DecodeError, TypeError, RecursionError) as error:
+            raise Unreadable(
                 f"the journal (ConfigMap {self._names.journal}) cannot be read: {one_line(str(error))}",
                 hint="`agentops rollout abort` restores stable from the objects themselves",
             ) from None
-        if state is not None and isinstance(asked, dict) and state.desired == _GO:
-            state = replace(
-                state, desired="abort", cause=Cause.ASKED, reason=one_line(str(asked.get("abort") or "asked for")),
-                asked_by=one_line(str(asked.get("by") or "")),
-            )  # fmt: skip
+        self.history = _past(data.get("history"))
+        asked = _asked(data.get("desired", _GO))
+        going = state is not None and state.desired == _GO and state.phase not in _BACK
+        if state is not None and going and asked is not None:
+            why, by = asked
+            state = replace(state, desired="abort", cause=Cause.ASKED, reason=why, asked_by=by)
         self.state = state
         return state
+
+    def renew(self, state: State) -> None:
+        """Write a journal over one that is gone or cannot be read. Raises Conflict where somebody else did so."""
+        self.state = None
+        self.begin(state)
 
     def begin(self, state: State) -> None:
         """Write the first state of a rollout. Raises Conflict where somebody else did so meanwhile."""
@@ -115,3 +129,30 @@ class Journal:
 def noted(state: State, text: str, *, now: float, phase: Phase | None = None) -> State:
     """The state with one more line in its log."""
     return replace(state, entries=(*state.entries, Entry(now, phase or state.phase, one_line(text, 400))))
+
+
+def _past(text: str | None) -> tuple[State, ...]:
+    """The rollouts that ended. They are only for show: one that cannot be read is left out."""
+    try:
+        found = json.loads(text or "[]")
+    except (ValueError, RecursionError):
+        return ()
+    states = []
+    for item in found if isinstance(found, list) else ():
+        with contextlib.suppress(DecodeError, TypeError, ValueError):
+            states.append(decode(State, item))
+    return tuple(states)
+
+
+def _asked(text: str) -> tuple[str, str] | None:
+    """Why and by whom the way back is asked for; None where it is not. Whatever is not "go" asks for it: somebody may
+    have written it by hand, in a hurry."""
+    if text == _GO:
+        return None
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        told = {}
+    if not isinstance(told, dict):
+        told = {}
+    return one_line(str(told.get("abort") or "asked for")), one_line(str(told.get("by") or ""))

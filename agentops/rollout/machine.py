@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from agentops.errors import ApiDown, ClusterError, Conflict, UsageError
+from agentops.errors import AgentopsError, ApiDown, Conflict
 from agentops.model.rollout import Cause, Phase, State
-from agentops.rollout import back
-from agentops.rollout.journal import noted
+from agentops.rollout import back, moves
+from agentops.rollout.journal import Fenced, noted
 from agentops.rollout.parts import Look, Parts
-from agentops.text import one_line
 
 _ALL = 100
-_MINUTE = 60.0
 _SAVE_S = 5.0
 """How often what was seen is written down while nothing else happens."""
 _BACK = (Phase.ABORTING, Phase.ABORTED)
@@ -34,6 +32,9 @@ class Machine:
         self._parts = parts
         self._saved_at = 0.0
         self._sure: tuple[Phase, int] | None = None
+        self._begun = parts.hands.state
+        self._contested_at: float | None = None
+        self._unready: tuple[Phase, int, float] | None = None
         self._phases: Mapping[Phase, Callable[[State], State]] = {
             Phase.CANARY_UP: self._canary_up,
             Phase.SHADOW: self._trial,
@@ -64,17 +65,38 @@ class Machine:
         return state
 
     def _step(self, state: State) -> State:
+        forged = moves.forged(self._begun, state)
+        if forged and state.phase not in _BACK:
+            # What admits an image was looked at when this runner began; the journal is no place to change it.
+            kept = replace(state, image=self._begun.image, before=self._begun.before, plan=self._begun.plan)
+            return self._go_back(kept, Cause.BROKEN, f"somebody changed {forged} in the journal")
         if state.desired == "abort" and state.phase not in _BACK:
             return self._go_back(state, state.cause or Cause.ASKED, state.reason or "asked for")
         try:
-            return self._phases[state.phase](state)
-        except (ApiDown, Conflict):
+            after = self._phases[state.phase](state)
+        except Conflict as error:
+            return self._contested(state, error)
+        except (ApiDown, Fenced):
             raise
-        except (ClusterError, UsageError) as error:
+        except AgentopsError as error:
             hint = f" ({error.hint})" if error.hint else ""
             if state.phase in _BACK:
                 return back.stuck(self._parts, self._latest(state), error.message + hint)
             return self._go_back(self._latest(state), Cause.BROKEN, error.message + hint)
+        self._contested_at = None
+        return after
+
+    def _contested(self, state: State, error: Conflict) -> State:
+        """Somebody else writes to what we write to: look again, but not for ever."""
+        now, limit = self._parts.clock(), self._parts.place.timing.ready_s
+        self._contested_at = now if self._contested_at is None else self._contested_at
+        if now - self._contested_at <= limit:
+            raise error
+        text = f"others write to what the rollout writes to: {error.message}"
+        self._contested_at = None
+        if state.phase in _BACK:
+            return back.stuck(self._parts, self._latest(state), text)
+        return self._go_back(self._latest(state), Cause.BROKEN, text)
 
     def _latest(self, state: State) -> State:
         """The state with what `Hands` wrote into the journal meanwhile."""
@@ -105,13 +127,13 @@ class Machine:
         if not waiting[0]:
             waiting += [parts.fence()] if shadowed else []
             waiting.append(parts.deployments.raise_canary(self._first(state), shadowed=shadowed))
-        return self._ready(state, waiting) or self._next(state)
+        return self._ready(state, waiting) or self._following(state)
 
     def _trial(self, state: State) -> State:
         parts = self._parts
         trial = parts.trials.get(state.phase)
         if trial is None:
-            return self._next(state)
+            return self._following(state)
         raised = parts.deployments.raise_canary(self._first(state), shadowed=self._shadowed(state))
         if raised:
             return self._ready(state, [raised]) or state
@@ -121,7 +143,7 @@ class Machine:
             return self._go_back(state, Cause.HARM, look.harm)
         if look.settled:
             trial.stop()
-            return self._next(state)
+            return self._following(state)
         if look.over:
             trial.stop()
             return self._go_back(state, Cause.INCONCLUSIVE, f"{state.phase.value}: {look.missing}")
@@ -130,7 +152,7 @@ class Machine:
     def _wait(self, state: State) -> State:
         if state.approvals:
             by = state.approvals[-1]
-            return self._next(noted(state, f"approved by {by.who}: {by.why}", now=self._parts.clock()))
+            return self._following(noted(state, f"approved by {by.who}: {by.why}", now=self._parts.clock()))
         return replace(state, awaiting="somebody to say `agentops rollout promote`")
 
     def _canary(self, state: State) -> State:
@@ -141,8 +163,8 @@ class Machine:
             return state
         place = self._parts.place
         if look.settled:
-            return self._next(noted(state, f"{weight} %: {look.told}", now=self._parts.clock()))
-        allowed = place.step.minutes * _MINUTE * (1 + state.extended)
+            return self._following(noted(state, f"{weight} %: {look.told}", now=self._parts.clock()))
+        allowed = place.step.minutes * moves.MINUTE * (1 + state.extended)
         if self._parts.clock() - state.flowing_at < allowed:
             return replace(state, awaiting=look.missing)
         if state.extended < place.step.extend:
@@ -157,12 +179,12 @@ class Machine:
         if look is None:
             return state
         spent = self._parts.clock() - state.flowing_at
-        lasts = place.bake_minutes * _MINUTE
+        lasts = place.bake_minutes * moves.MINUTE
         if spent < lasts:
-            return replace(state, awaiting=f"{(lasts - spent) / _MINUTE:.1f} minutes of bake")
+            return replace(state, awaiting=f"{(lasts - spent) / moves.MINUTE:.1f} minutes of bake")
         if look.settled:
-            return self._next(noted(state, f"bake: {look.told}", now=self._parts.clock()))
-        allowed = lasts + place.step.minutes * _MINUTE * (1 + state.extended)
+            return self._following(noted(state, f"bake: {look.told}", now=self._parts.clock()))
+        allowed = lasts + place.step.minutes * moves.MINUTE * (1 + state.extended)
         if spent < allowed:
             return replace(state, awaiting=look.missing)
         if state.extended < place.step.extend:
@@ -177,7 +199,7 @@ class Machine:
                          now=parts.clock())  # fmt: skip
         waiting = parts.deployments.commit()
         if not waiting:
-            return self._next(state)
+            return self._following(state)
         if self._spent(state, parts.place.timing.progress_s):
             limit = parts.place.timing.progress_s
             return self._go_back(state, Cause.BROKEN, f"stable did not become available within {limit:g} s: {waiting}")
@@ -191,9 +213,13 @@ class Machine:
         parts = self._parts
         waiting = back.leave(parts, state, drain_s=parts.place.timing.drain_s)
         if waiting:
+            limit = parts.place.timing.progress_s + parts.place.timing.drain_s
+            if self._spent(state, limit):
+                return back.stuck(parts, state, f"stable does not serve everybody after {limit:g} s: {waiting}")
             return replace(back.flowing(parts, state, waiting), awaiting=waiting)
         now = parts.clock()
-        return noted(self._to(state, Phase.DONE), f"stable serves {state.image}", now=now)
+        state = replace(state, rollback_failed="")
+        return noted(moves.to(state, Phase.DONE, now=now), f"stable serves {state.image}", now=now)
 
     # What phases share.
 
@@ -201,22 +227,17 @@ class Machine:
         """See that `weight` percent goes to so many pods, and look at how they do. No look as long as that is awaited,
         or nothing can be decided; the state may then be that of the way back."""
         parts = self._parts
+        share = weight / _ALL
         drift = "; ".join(d for d in (parts.deployments.drift(), self._moved(state, weight)) if d)
         if drift:
-            return self._freeze(state, f"changed by hand: {drift}"), None
+            harm = parts.analyse(state, share=share, step=False).harm
+            if harm:
+                return self._go_back(state, Cause.HARM, harm), None
+            return self._freeze(state, f"{moves.BY_HAND}: {drift}"), None
         if self._sure != (state.phase, state.step):
-            waiting = [parts.deployments.raise_canary(replicas, shadowed=False)]
-            if not waiting[0] and not state.served:
-                # The journal knows before the first request meets the canary.
-                return replace(state, served=True), None
-            if not waiting[0]:
-                waiting.append(parts.router.shift(weight))
-            if state.flowing_at and any(waiting):
-                # Another runner brought it here. The clocks stand still until the world is as the journal says.
-                return self._freeze(state, "; ".join(text for text in waiting if text)), None
-            unready = self._ready(state, waiting)
-            if unready is not None:
-                return unready, None
+            state, sure = self._converged(state, weight, replicas)
+            if not sure:
+                return state, None
             self._sure = (state.phase, state.step)
         if not state.flowing_at:
             state = noted(
@@ -224,12 +245,36 @@ class Machine:
                 f"{weight} % flow to the canary",
                 now=parts.clock(),
             )
-        look = parts.analyse(state, share=weight / _ALL, step=True)
+        state = moves.caught_up(state, now=parts.clock(), interval_s=parts.place.analysis.interval_s)
+        look = parts.analyse(state, share=share, step=True)
         state = self._seen(state, look)
         if look.harm:
             return self._go_back(state, Cause.HARM, look.harm), None
         state = self._freeze(state, look.frozen)
         return state, None if state.frozen or state.phase in _BACK else look
+
+    def _converged(self, state: State, weight: int, replicas: int) -> tuple[State, bool]:
+        """See that the pods are there and the traffic flows, at the beginning of a step and where another runner
+        brought it here. The state otherwise, which may be that of the way back."""
+        parts = self._parts
+        # What may have changed meanwhile: an autoscaler gave stable more pods, a watchdog came to its end.
+        parts.deployments.take()
+        parts.watch_over()
+        waiting = [parts.deployments.raise_canary(replicas, shadowed=False)]
+        if not waiting[0] and not state.served:
+            # The journal knows before the first request meets the canary.
+            return replace(state, served=True), False
+        if not waiting[0]:
+            waiting.append(parts.router.shift(weight))
+        if not (state.flowing_at and any(waiting)):
+            unready = self._ready(state, waiting)
+            return (state, True) if unready is None else (unready, False)
+        # Another runner brought it here. The clocks stand still until the world is as the journal says.
+        look = parts.analyse(state, share=weight / _ALL, step=False)
+        state = self._seen(state, look)
+        if look.harm:
+            return self._go_back(state, Cause.HARM, look.harm), False
+        return self._freeze(state, "; ".join(text for text in waiting if text)), False
 
     def _moved(self, state: State, weight: int) -> str:
         return self._parts.router.drift(weight) if state.flowing_at else ""
@@ -239,14 +284,18 @@ class Machine:
         step before, if there is any, flows on and is looked at."""
         told = "; ".join(text for text in waiting if text)
         if not told:
+            self._unready = None
             return None
+        now = self._parts.clock()
+        if self._unready is None or self._unready[:2] != (state.phase, state.step):
+            self._unready = (state.phase, state.step, now)
         share = self._weight_before(state) / _ALL
         look = self._parts.analyse(state, share=share, step=False)
         state = self._seen(state, look)
         if look.harm:
             return self._go_back(state, Cause.HARM if share else Cause.BROKEN, look.harm)
         limit = self._parts.place.timing.ready_s
-        if self._spent(state, limit):
+        if now - self._unready[2] > limit:
             why = self._parts.diagnose()
             text = f"not ready within {limit:g} s: {told}" + (f" ({why})" if why else "")
             return self._go_back(state, Cause.BROKEN, text)
@@ -262,21 +311,6 @@ class Machine:
     def _seen(self, state: State, look: Look) -> State:
         state = replace(state, evidence={**state.evidence, **look.evidence})
         return state if look.frozen else replace(state, seen_at=self._parts.clock())
-
-    def _freeze(self, state: State, why: str) -> State:
-        """Stop or start the clocks of the phase. What stays frozen for too long goes back."""
-        now, limit = self._parts.clock(), self._parts.place.analysis.outage_minutes * _MINUTE
-        if why and not state.frozen:
-            return noted(replace(state, frozen=one_line(why, 300), frozen_at=now), f"frozen: {why}", now=now)
-        if why and now - state.frozen_at > limit:
-            text = f"frozen for more than {limit / _MINUTE:g} minutes: {state.frozen}"
-            return self._go_back(replace(state, frozen=""), Cause.INCONCLUSIVE, text)
-        if why or not state.frozen:
-            return replace(state, frozen=one_line(why, 300))
-        stood = now - state.frozen_at
-        flowing = state.flowing_at + stood if state.flowing_at else 0.0
-        thawed = replace(state, frozen="", frozen_at=0.0, flowing_at=flowing, phase_at=state.phase_at + stood)
-        return noted(thawed, f"goes on after {stood:.0f} s", now=now)
 
     def _shadowed(self, state: State) -> bool:
         """Whether the canary runs in shadow mode: as long as it serves nobody."""
@@ -301,31 +335,15 @@ class Machine:
     def _spent(self, state: State, limit_s: float) -> bool:
         return self._parts.clock() - state.phase_at > limit_s
 
-    def _next(self, state: State) -> State:
-        """The phase, or the step, that follows."""
-        if state.phase is Phase.CANARY and state.step + 1 < len(state.plan.weights):
-            return self._to(replace(state, step=state.step + 1), Phase.CANARY)
-        place = self._parts.place
-        way = [
-            Phase.CANARY_UP,
-            *([Phase.SHADOW] if place.shadow.mode != "off" else []),
-            *([Phase.CHECK] if place.evals.suites else []),
-            *([Phase.WAIT] if place.approval else []),
-            *([Phase.CANARY] if state.plan.weights else []),
-            Phase.BAKE, Phase.COMMIT, Phase.RESTORE, Phase.DONE,
-        ]  # fmt: skip
-        return self._to(state, way[way.index(state.phase) + 1])
+    def _freeze(self, state: State, why: str) -> State:
+        limit_s = self._parts.place.analysis.outage_minutes * moves.MINUTE
+        return moves.freeze(state, why, now=self._parts.clock(), limit_s=limit_s)
 
-    def _to(self, state: State, phase: Phase) -> State:
-        now = self._parts.clock()
-        fresh = replace(state, phase=phase, phase_at=now, flowing_at=0.0, extended=0, awaiting="", frozen="")
-        step = f" {state.step + 1}" if phase is Phase.CANARY else ""
-        return noted(fresh, f"{phase.value}{step} begins", now=now)
+    def _following(self, state: State) -> State:
+        return moves.following(state, self._parts.place, now=self._parts.clock())
 
     def _go_back(self, state: State, cause: Cause, reason: str) -> State:
-        for trial in self._parts.trials.values():
+        trial = self._parts.trials.get(state.phase)
+        if trial is not None:
             trial.stop()
-        now = self._parts.clock()
-        told = replace(state, cause=cause, reason=one_line(reason, 400), phase=Phase.ABORTING, phase_at=now,
-                       flowing_at=0.0, awaiting="", frozen="")  # fmt: skip
-        return noted(told, f"going back ({cause.value}): {reason}", now=now)
+        return moves.back(state, cause, reason, now=self._parts.clock())

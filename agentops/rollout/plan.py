@@ -6,6 +6,7 @@ A plan that could never reach its minimum of evidence is refused here: it would 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from agentops.contracts import Doc
@@ -114,7 +115,20 @@ def _refused(place: Place, mode: str, stable_replicas: int, *, route: str | None
     sane = 0.0 < analysis.margin < 1.0 and 0.0 < analysis.confidence < 1.0 and 0.0 < analysis.alpha < 1.0
     if not sane and mode != "delegate":
         told.append("analysis: margin, confidence and alpha must lie between 0 and 1")
-    return told
+    return told + (_unheard(place) if mode == "delegate" else [])
+
+
+def _unheard(place: Place) -> list[str]:
+    """What a place asks for before the canary serves anybody, and a controller in the cluster would not do."""
+    asked = [
+        *([f"shadow.mode: {place.shadow.mode}"] if place.shadow.mode != "off" else []),
+        *(["evals.suites"] if place.evals.suites else []),
+    ]
+    return [
+        f"{what} cannot be had where a controller in the cluster takes the steps (traffic: delegate): give it as a "
+        "metric of its own (an AnalysisTemplate of Argo Rollouts, a MetricTemplate or webhook of Flagger), or drop it"
+        for what in asked
+    ]
 
 
 def _misled(weights: tuple[int, ...]) -> list[str]:
@@ -212,7 +226,7 @@ def _coarse(weights: tuple[int, ...], stable_replicas: int) -> list[str]:
 
 def _warned(place: Place, mode: str) -> list[str]:
     if mode == "delegate":
-        return []
+        return _unused(place) + _left_out(place)
     told = []
     if place.watchdog.image is None:
         told.append("there is no watchdog (watchdog.image): if this process dies, nobody brings traffic back by itself")
@@ -220,6 +234,22 @@ def _warned(place: Place, mode: str) -> list[str]:
         told.append(
             "low_capacity: the canary is never tried with all traffic, and the commit rolls stable while it serves"
         )
-    if place.approval:
-        told.append("the wait for a person is left out of the time that was planned")
-    return told
+    return told + _left_out(place)
+
+
+def _left_out(place: Place) -> list[str]:
+    return ["the wait for a person is left out of the time that was planned"] if place.approval else []
+
+
+def _unused(place: Place) -> list[str]:
+    """Settings that were made and do nothing where a controller in the cluster takes the steps and judges them."""
+    usual = Place(place.name, place.deployment)
+    # How often to look, and for how long to stay frozen, hold with any controller.
+    mine = place.analysis
+    judged = replace(usual.analysis, interval_s=mine.interval_s, outage_minutes=mine.outage_minutes)
+    names = ("strategy", "canary", "step", "bake_minutes", "low_capacity", "watchdog")
+    made = [name for name in names if getattr(place, name) != getattr(usual, name)]
+    made += ["analysis"] if mine != judged else []
+    if not made:
+        return []
+    return [f"not used, the controller in the cluster takes the steps and judges them: {', '.join(made)}"]

@@ -9,6 +9,8 @@ from agentops.model.rollout import Plan
 from agentops.model.rollout_settings import Place
 from agentops.rollout.plan_sizes import FULL, MINUTE_S, full_size, longest_s, share_of_pods, step_s
 
+_APPROVAL = "wait until somebody says `agentops rollout promote`"
+
 
 def lines(found: Plan) -> tuple[str, ...]:
     """The plan, one line each: how, the steps, what they show, warnings and refusals."""
@@ -25,6 +27,8 @@ def lines(found: Plan) -> tuple[str, ...]:
 def steps(place: Place, mode: str, weights: tuple[int, ...], stable_replicas: int) -> Iterator[str]:
     """The phases in their order, one line each."""
     if mode == "delegate":
+        if place.approval:
+            yield _APPROVAL
         yield f"set the image of {place.deployment}: the controller in the cluster takes the steps"
         yield "watch it until it is through, or has gone back"
         return
@@ -79,7 +83,7 @@ def _before(place: Place, mode: str, weights: tuple[int, ...], stable_replicas: 
         only = f" tagged {place.evals.smoke}" if place.evals.smoke else ""
         yield f"check: the evals{only} are put to its pods, and the gate decides"
     if place.approval:
-        yield "wait until somebody says `agentops rollout promote`"
+        yield _APPROVAL
 
 
 def _bake(place: Place, weights: tuple[int, ...], stable_replicas: int) -> str:

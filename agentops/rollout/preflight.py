@@ -20,7 +20,7 @@ from agentops.rollout.preflight_owners import applied, owners
 from agentops.rollout.preflight_pods import deployment, sharing
 from agentops.rollout.preflight_reach import reach
 from agentops.rollout.preflight_room import room
-from agentops.rollout.preflight_traffic import traffic
+from agentops.rollout.preflight_traffic import route_of, traffic
 from agentops.rollout.rbac import Need, needs
 from agentops.rollout.workload import Workload
 from agentops.text import one_line
@@ -75,7 +75,7 @@ def preflight(cluster: Cluster, place: Place, image: str, *, mode: str, route: s
     work = _work(cluster, place, told, needed=mode != "delegate")
     hpa = str(work.hpa["metadata"]["name"]) if work is not None and work.hpa is not None else None
     missing = _missing(cluster, place, mode=mode, hpa=hpa, route=route, owner=owner, told=told)
-    still = told.check("the journal", lambda: (_under_way(cluster, place, work), []))
+    still = told.check("the journal", lambda: (_under_way(cluster, place, work, mode=mode, route=route), []))
     if mode == "delegate":
         if owner is None:
             told.problems.append(
@@ -139,7 +139,7 @@ def _missing(
     return lacking
 
 
-def _under_way(cluster: Cluster, place: Place, work: Workload | None) -> list[str]:
+def _under_way(cluster: Cluster, place: Place, work: Workload | None, *, mode: str, route: str | None) -> list[str]:
     """A rollout that has not ended, or left its marks without a journal."""
     names = workload.names_of(place)
     journal = Journal(cluster, names)
@@ -155,10 +155,11 @@ def _under_way(cluster: Cluster, place: Place, work: Workload | None) -> list[st
             "`agentops rollout resume` goes on with it, `agentops rollout abort` ends it"
         ]
     held = [doc for doc in (work.deployment, work.service, work.hpa) if doc is not None] if work is not None else []
+    found = route_of(cluster, place, mode=mode, route=route)
     return [
-        f"{doc.get('kind', 'an object')} {doc['metadata']['name']} is held by the rollout {notes(doc)[ID]}, under way "
-        "without a journal: `agentops rollout abort` puts it back"
-        for doc in held
+        f"{doc.get('kind', 'an object')} {doc['metadata']['name']} is held by the rollout "
+        f"{one_line(notes(doc)[ID], 40)}, under way without a journal: `agentops rollout abort` puts it back"
+        for doc in (*held, *found)
         if ID in notes(doc)
     ][:1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentops.contracts import Cluster, Doc
+from agentops.errors import ApiDown, ClusterError
 from agentops.model.rollout_settings import Place
 from agentops.rollout.selectors import told
 from agentops.rollout.workload import Workload, names_of
@@ -40,6 +41,21 @@ def traffic(
                 "name one that is there"
             )
     return problems, warnings
+
+
+def route_of(cluster: Cluster, place: Place, *, mode: str, route: str | None) -> tuple[Doc, ...]:
+    """The route that the mode would lead traffic by, nothing where there is none or it cannot be read: `traffic` tells
+    that."""
+    name = route or place.route
+    if mode not in _ROUTES or not name:
+        return ()
+    try:
+        doc = cluster.get(_ROUTES[mode][0], name)
+    except ApiDown:
+        raise
+    except ClusterError:
+        return ()
+    return () if doc is None else (doc,)
 
 
 def _service(cluster: Cluster, place: Place, work: Workload) -> tuple[list[str], list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from agentops.contracts import Cluster, Doc
@@ -35,6 +36,7 @@ def from_objects(cluster: Cluster, place: Place, *, now: float) -> State:
         strategy=place.strategy,
         traffic=str(kept.get("traffic") or ("replicas" if place.traffic == "auto" else place.traffic)),
         why="as the objects tell",
+        route=str(kept.get("route") or place.route or ""),
         weights=(),
         needed=0,
         detects="",
@@ -43,8 +45,10 @@ def from_objects(cluster: Cluster, place: Place, *, now: float) -> State:
     return State(
         id=mine, app=names.app, environment=place.name, namespace=cluster.namespace, image=image, before=before,
         plan=plan,
-        phase=Phase.ABORTING, epoch=max(int(notes(doc).get(EPOCH, "1")) for doc in held), cause=Cause.BROKEN,
-        reason="the journal was lost", desired="abort", committing=now_runs != before, began_at=now, phase_at=now,
+        phase=Phase.ABORTING, epoch=max(_epoch(doc) for doc in held), cause=Cause.BROKEN,
+        reason="the journal was lost", desired="abort", served=True,
+        committing=now_runs != before or plan.traffic == "delegate",
+        began_at=now, phase_at=now,
         touched=tuple(Touched(doc["kind"], doc["metadata"]["name"]) for doc in held),
     )  # fmt: skip
 
@@ -53,9 +57,12 @@ def _holder(cluster: Cluster, place: Place, app: Doc | None) -> str:
     """The id of the rollout that holds the team's own objects."""
     if app is not None and ID in notes(app):
         return notes(app)[ID]
-    team = (place.deployment, place.entry, place.route)
-    marks = (notes(doc)[ID] for doc in _known(cluster, place) if ID in notes(doc) and doc["metadata"]["name"] in team)
-    return next(marks, "")
+    team, ours = (place.deployment, place.entry, place.route), Names(place.deployment, place.entry).to_canary
+    for doc in _known(cluster, place):
+        # A route that was found by looking has a name of the team's own: it leads to our Service.
+        if ID in notes(doc) and (doc["metadata"]["name"] in team or ours in json.dumps(doc.get("spec") or {})):
+            return notes(doc)[ID]
+    return ""
 
 
 def _known(cluster: Cluster, place: Place) -> Iterator[Doc]:
@@ -99,3 +106,8 @@ def _image(deployment: Doc | None, container: str) -> str:
     names = [c["name"] for c in containers]
     name = container if container in names else names[0]
     return str(workload.container_of(deployment, name)["image"])
+
+
+def _epoch(doc: Doc) -> int:
+    told = notes(doc).get(EPOCH, "")
+    return int(told) if told.isascii() and told.isdigit() else 1

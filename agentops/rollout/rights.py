@@ -152,7 +152,6 @@ def _looks(place: Place) -> list[Rule]:
     """What is only looked at."""
     found = [
         Rule("Pod", ("get", "list"), "readiness, restarts, what image runs"),
-        Rule("Pod", ("get",), "why a pod failed", subresource="log"),
         Rule("PodMetrics", ("list",), "the slope of memory"),
         Rule("EndpointSlice", ("list",), "where a Service leads"),
         Rule("ResourceQuota", ("list",), "whether there is room"),

@@ -6,6 +6,7 @@ unrenewed for its duration and a grace. It ends by itself with the rollout, and 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from agentops.model.codec import encode
 from agentops.model.rollout import ID, MANAGER, Phase, State
 from agentops.model.rollout_settings import Place
 from agentops.rollout.hands import MINE
-from agentops.rollout.journal import Journal
+from agentops.rollout.journal import Journal, Unreadable
 from agentops.rollout.names import Names
 
 PLACE_ENV = "AGENTOPS_ROLLOUT_PLACE"
@@ -26,8 +27,8 @@ PLACE_ENV = "AGENTOPS_ROLLOUT_PLACE"
 
 _LOOK_S = 2.0
 _KEPT_S = 3600
-_LONGEST_S = 24 * 3600
-"""Whatever happens, the Job ends after a day; a rollout that waits longer is restored by whoever aborts it."""
+_LONGEST_S = 7 * 24 * 3600
+"""Whatever happens, the Job ends after a week: approvals may take days."""
 _LIMITS = {"cpu": "500m", "memory": "256Mi"}
 _REQUESTS = {"cpu": "10m", "memory": "96Mi"}
 
@@ -45,8 +46,8 @@ def ensure(cluster: Cluster, place: Place, state: State) -> None:
 
 
 def name_of(place: Place, state: State) -> str:
-    """A Job cannot be changed once it is there: each rollout has one of its own."""
-    return f"{Names(place.deployment, place.entry).watchdog}-{state.id}"
+    """A Job cannot be changed once it is there: each runner of a rollout has one of its own."""
+    return f"{Names(place.deployment, place.entry).watchdog}-{state.id}-{state.epoch}"
 
 
 def document(place: Place, state: State) -> dict[str, Any]:
@@ -98,7 +99,7 @@ class Orphans:
         self._mark: tuple[Any, ...] | None = None
         self._since = clock()
 
-    def left_alone(self, state: State) -> bool:
+    def left_alone(self, state: State | None) -> bool:
         """Whether nobody has held the lock for long enough. A rollout that waits for its approval serves nobody from
         the canary and may wait alone. Raises ApiDown, after which the time counts anew: the runner was cut off too."""
         try:
@@ -108,7 +109,7 @@ class Orphans:
             raise
         spec = (doc or {}).get("spec") or {}
         mark = (spec.get("holderIdentity"), spec.get("renewTime"), doc is None)
-        if mark != self._mark or state.phase is Phase.WAIT:
+        if mark != self._mark or (state is not None and state.phase is Phase.WAIT):
             self._mark, self._since = mark, self._clock()
             return False
         lasts = float(spec.get("leaseDurationSeconds") or self._place.timing.lease_s)
@@ -119,22 +120,29 @@ def watch(
     cluster: Cluster,
     place: Place,
     *,
-    step_in: Callable[[State], State],
+    step_in: Callable[[State | None], State | None],
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> State | None:
-    """Watch until the rollout ended, by itself or by `step_in`, which is called once it is an orphan. Returns its last
-    state, None where there is no journal."""
+    """Watch until the rollout ended, by itself or by `step_in`, which is called once it is an orphan, with None where
+    its journal is gone or cannot be read; called again where the API hinders it. Returns the last state."""
     orphans = Orphans(cluster, place, clock=clock)
     journal = Journal(cluster, Names(place.deployment, place.entry))
+    alone = False
     while True:
         try:
             state = journal.refresh()
-            if state is None or state.phase.ended:
-                return state
-            if orphans.left_alone(state):
-                return step_in(state)
         except ApiDown:
             # The API server will be back, or the Job's deadline ends this.
-            pass
+            sleep(_LOOK_S)
+            continue
+        except Unreadable:
+            state = None
+        if state is not None and state.phase.ended:
+            return state
+        with contextlib.suppress(ApiDown, Conflict):
+            # Once it is: stepping in renews the lock.
+            alone = alone or orphans.left_alone(state)
+            if alone:
+                return step_in(state)
         sleep(_LOOK_S)

@@ -20,6 +20,7 @@ from agentops.contracts import Cluster
 from agentops.errors import UsageError
 from agentops.model.rollout import TRACK
 from agentops.model.rollout_settings import Place
+from agentops.rollout import selectors
 from agentops.rollout.hands import Hands
 from agentops.rollout.names import Names
 from agentops.rollout.workload import APP, MODE
@@ -143,6 +144,9 @@ class Egress:
         if self._hands.cluster.get("Service", self._host) is None:
             return Proof(Shut.VOID, f"there is no Service {self._host} in the namespace to try it on")
         self.shut()
+        other = self._opened_by(template)
+        if other:
+            return Proof(Shut.OPEN, other)
         ends = {}
         for role in ("control", "shadow"):
             name = self._job(role, attempt)
@@ -150,6 +154,20 @@ class Egress:
                 self._hands.make(self._document(name, role, template))
             ends[role] = _ended(self._hands.cluster, name)
         return _verdict(ends["shadow"], ends["control"], f"{self._host}:{self._port}")
+
+    def _opened_by(self, template: Mapping[str, Any]) -> str:
+        """A policy of others that lets the canary's pods out and that the probe would not feel: it lacks one label of
+        theirs, lest it be counted as a canary."""
+        real = {str(k): str(v) for k, v in template["metadata"]["labels"].items()}
+        probe = self._document("probe", "shadow", template)["spec"]["template"]["metadata"]["labels"]
+        for doc in self._hands.cluster.list("NetworkPolicy"):
+            spec = doc.get("spec") or {}
+            out = "Egress" in (spec.get("policyTypes") or ()) or "egress" in spec
+            selects = selectors.matches(spec.get("podSelector") or {}, real)
+            if out and selects and not selectors.matches(spec.get("podSelector") or {}, probe):
+                name = one_line(str(doc["metadata"]["name"]), 100)
+                return f"the NetworkPolicy {name} selects the canary's pods by {TRACK}: the way out cannot be tried"
+        return ""
 
     def _job(self, role: str, attempt: int) -> str:
         said = f"{self._hands.state.id}\0{attempt}\0{self._host}:{self._port}"

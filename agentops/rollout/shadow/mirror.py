@@ -57,6 +57,7 @@ class Mirror:
         self._after: dict[str, int] = {}
         self._shadow: OrderedDict[str, tuple[float, Record]] = OrderedDict()
         self._live: OrderedDict[str, tuple[float, Record]] = OrderedDict()
+        self._untold = False
         self._told: set[bool] = set()
         self._lock = threading.Lock()
         self._halt = threading.Event()
@@ -102,8 +103,11 @@ class Mirror:
         self.trouble = ""
         for gone in set(self._open) - {*shadow, *live}:
             self._open.pop(gone)[0].close()
+        self._untold = False
         for pod in shadow:
-            for record in self._read(pod) or ():
+            page = self._read(pod)
+            self._untold |= page is None
+            for record in page or ():
                 _keep(self._shadow, record, self._clock())
                 self._spend(record)
         self._told = set()
@@ -183,8 +187,10 @@ class Mirror:
             spent = self._evidence["spent"]
             limits = {"calls": self._budget.calls, "tokens": self._budget.tokens, "usd": self._budget.usd}
             over = any(limit is not None and spent[key] >= limit for key, limit in limits.items())
-            if over and not self._evidence["ended"]:
-                self._evidence = {**self._evidence, "ended": verdict.BUDGET}
+            blind = self._untold and any(limit is not None for limit in limits.values())
+            if (over or blind) and not self._evidence["ended"]:
+                # A canary that keeps no record cannot be held to a limit.
+                self._evidence = {**self._evidence, "ended": verdict.BUDGET if over else verdict.UNTOLD}
 
 
 def _keep(kept: OrderedDict[str, tuple[float, Record]], record: Record, now: float) -> None:

@@ -111,10 +111,11 @@ class Routed(ABC):
 
     def prepare(self) -> str:
         """See contracts.TrafficRouter. The Services must have pods before a route leads to them: a Gateway answers 500
-        for a share that leads nowhere. A route that leads to both versions already keeps its weights."""
+        for a share that leads nowhere. The route is ours before they are touched: one that another rollout holds may
+        lead to them. A route that leads to both versions already keeps its weights."""
+        doc = self._taken()
         if waiting := self._pair.lay():
             return waiting
-        doc = self._taken()
         rules = self._rules(doc)
         if not any(self._in_hand(rule) for rule in rules) or self._at_the_way_in(rules):
             doc = self._write(doc, Split(0), self._wanted(doc, Split(0)))
@@ -127,12 +128,12 @@ class Routed(ABC):
                 f"{self.kind} {self._route}: nothing says that its data plane can copy a share of the requests",
                 hint="set rollout.shadow.mode: replay, or rollout.traffic: splitter",
             )
+        doc = self._taken()
         if waiting := self._pair.lay():
             return waiting
         split = Split(weight, mirror)
         if (weight or mirror) and not self._pair.reached():
             return f"a ready pod of the canary behind the Service {self._names.to_canary}"
-        doc = self._taken()
         wanted = self._wanted(doc, split)
         if self._asked(doc) != split or wanted != self._rules(doc):
             doc = self._write(doc, split, wanted)
@@ -145,7 +146,7 @@ class Routed(ABC):
         """See contracts.TrafficRouter. The Service of the canary is led to stable's pods by one write, whatever the
         route says by then, and the route follows. Only where requests are copied the route comes first: the copies must
         not reach stable, which would carry them out a second time."""
-        doc = self._hands.cluster.get(self.kind, self._route)
+        doc = self._found()
         copies = doc is not None and self._copying_still(doc)
         if not copies:
             self._pair.flip()
@@ -159,7 +160,7 @@ class Routed(ABC):
 
     def restore(self) -> str:
         """See contracts.TrafficRouter. Only what leads to our Services is changed."""
-        doc = self._hands.cluster.get(self.kind, self._route)
+        doc = self._found()
         if doc is None:
             return ""
         if not self._ours(doc) and any(self._in_hand(rule) for rule in self._rules(doc)):
@@ -230,6 +231,21 @@ class Routed(ABC):
             return Split(int(told["weight"]), float(told["mirror"])) if isinstance(told, dict) else None
         except (ValueError, KeyError, TypeError):
             return None
+
+    def _found(self) -> Doc | None:
+        """The route that the way back is about. Whoever lost the journal, or reads another configuration than the one
+        that began, may know it by a wrong name: what the plan or the list of what was touched names, and is in our
+        hands or leads to our Services, is the route."""
+        doc, state = self._hands.cluster.get(self.kind, self._route), self._hands.state
+        if doc is not None and self._ours(doc):
+            return doc
+        touched = (item.name for item in state.touched if item.kind == self.kind)
+        for name in dict.fromkeys((state.plan.route, *touched)):
+            other = self._hands.cluster.get(self.kind, name) if name not in ("", self._route) else None
+            if other is not None and (self._ours(other) or any(self._in_hand(rule) for rule in self._rules(other))):
+                self._route = name
+                return other
+        return doc
 
     def _kept(self, doc: Doc) -> list[Rule]:
         kept = original(doc) if self._ours(doc) else None

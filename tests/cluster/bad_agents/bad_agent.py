@@ -5,7 +5,7 @@ crash-loop   becomes ready, and the process ends 5 s after its start
 never-ready  /ready says no for ever
 errors-100   every turn is an HTTP 500; errors-20 every fifth
 slow         every turn takes 3 s more
-leak         every turn, and every second, keeps 256 KiB
+leak         every turn, and every second, keeps 64 KiB
 expensive    every turn uses fifty times the tokens
 unsafe       every turn gives away a key and calls a tool that nobody allowed
 """
@@ -31,7 +31,7 @@ from support_agent.service import create_app
 
 _CRASH_S = 5.0
 _SLOW_S = 3.0
-_LEAK_BYTES = 256 * 1024
+_LEAK_BYTES = 64 * 1024
 _TIMES = 50
 _CHAT = "/v1/chat/completions"
 # Put together here, so that no scanner takes this file for one that holds a key. It opens nothing.

@@ -65,7 +65,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
   splitter: {{image: "envoy@{DIGEST}", session: x-user}}
   watchdog: {{image: "tool@{DIGEST}", grace_s: 30}}
   timing: {{lease_s: 10, renew_s: 2}}
-  admission: {{keys: [release.pem], max_age_hours: 2}}
+  admission: {{keys: [release.pem], rollout_keys: [rollouts.pem], max_age_hours: 2}}
   notify: [{{kind: slack, url_env: SLACK}}]
   egress: [{{to: [{{podSelector: {{}}}}]}}]
 """
@@ -93,7 +93,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         splitter=r.Splitter(f"envoy@{DIGEST}", session="x-user"),
         watchdog=r.Watchdog(f"tool@{DIGEST}", grace_s=30),
         timing=r.Timing(lease_s=10, renew_s=2),
-        admission=r.Admission(("release.pem",), max_age_hours=2),
+        admission=r.Admission(("release.pem",), ("rollouts.pem",), max_age_hours=2),
         notify=(r.Notify("slack", url_env="SLACK"),),
         egress=({"to": [{"podSelector": {}}]},),
     )

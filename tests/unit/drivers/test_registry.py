@@ -116,6 +116,26 @@ def test_a_manifest_and_an_index_tell_their_images(server: Registry) -> None:
     assert not registry.Identity(one, True, ()).within({one})
 
 
+@pytest.mark.parametrize("kind", ["manifest", "index", ""])
+@pytest.mark.parametrize("also", ["config", "layers"])
+def test_what_is_an_image_and_an_index_at_once_is_refused(server: Registry, kind: str, also: str) -> None:
+    one = server.add(manifest())
+    whole = index((one, "linux", "amd64"))
+    both = {**whole, also: manifest()[also], "mediaType": f"application/vnd.oci.image.{kind}.v1+json"}
+    if not kind:
+        del both["mediaType"]
+    digest = server.add(both)
+    with pytest.raises(MeasurementError, match="an image and an index at once"):
+        registry.identity(f"{server.host}/team/bot@{digest}")
+
+
+def test_a_challenge_that_names_no_address_is_no_crash(server: Registry) -> None:
+    digest = server.add(manifest())
+    server.wants, server.asks = "Bearer x", 'Bearer realm="http://[half",service="s"'
+    with pytest.raises(Unavailable, match="asks for credentials at no address"):
+        registry.identity(f"{server.host}/team/bot@{digest}")
+
+
 def test_an_answer_that_is_not_what_was_asked_for_is_refused(server: Registry) -> None:
     digest = server.add(manifest())
     server.manifests[digest] = json.dumps(manifest(CONFIG_2)).encode()

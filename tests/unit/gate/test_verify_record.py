@@ -395,10 +395,87 @@ def test_a_rollout_by_another_digest_of_the_image_names_what_it_deployed(ground:
     look = lambda _image: single(OTHER, IMAGE_ID)  # noqa: E731
     admission.keep_rolled_out(
         ground.settings.rollout["staging"], image, record_sha256=made.sha256, key=ground.key,
-        settings=ground.settings, now=NOW,
+        settings=ground.settings, now=NOW, look=look,
     )  # fmt: skip
     found = admission.admit(ground.settings.rollout["production"], image, settings=ground.settings, now=NOW, look=look)
     assert set(found.passed) == {"staging"}
+
+
+def keep_rolled(ground: Ground, made: Any, image: str = IMAGE, *, key: Any = None, look: Any = nobody) -> Path:
+    return admission.keep_rolled_out(
+        ground.settings.rollout["staging"], image, record_sha256=made.sha256, key=key or ground.key,
+        settings=ground.settings, now=NOW, look=look,
+    )  # fmt: skip
+
+
+def test_what_is_not_admitted_any_more_leaves_no_record_of_a_rollout(ground: Ground) -> None:
+    made = signed(ground)
+    other = f"127.0.0.1:5000/team/bot@{OTHER}"
+    with pytest.raises(NotAdmitted) as found:
+        keep_rolled(ground, made, other, look=lambda _: single(OTHER, INDEX))
+    assert found.value.reason is Reason.SUBJECT
+    revoke(ground.root / "revoked.txt", made.sha256, why="leaked", by="me", now=NOW)
+    with pytest.raises(NotAdmitted) as found:
+        keep_rolled(ground, made)
+    assert found.value.reason is Reason.REVOKED
+    assert not [p for p in ground.records.iterdir() if "rollout" in p.name]
+
+
+def test_what_was_deployed_says_nothing_of_what_was_measured(ground: Ground) -> None:
+    """A record of a rollout that calls itself a decision must not bind its digest to the image of a sound one."""
+    made = signed(ground)
+    deployed = f"127.0.0.1:5000/team/bot@{OTHER}"
+    rolled = keep_rolled(ground, made, deployed, look=lambda _: single(OTHER, IMAGE_ID))
+    rolled.rename(ground.records / rolled.name.replace("rollout", "decision"))
+    assert refused(ground, deployed, look=lambda _: single(OTHER, INDEX)) is Reason.SUBJECT
+    assert admit(ground, deployed, look=lambda _: single(OTHER, IMAGE_ID)).record_sha256 == made.sha256
+
+
+def test_the_key_of_rollouts_is_apart_from_those_that_admit(ground: Ground) -> None:
+    rollouts = record_envelope.new_key()
+    (ground.root / "keys/rollouts.pub").write_bytes(record_envelope.public_pem(rollouts.public_key))
+
+    def production(**changes: Any) -> Admitted:
+        return admit(ground, name="production", **changes)
+
+    def why(**changes: Any) -> Reason:
+        with pytest.raises(NotAdmitted) as found:
+            production(**changes)
+        return found.value.reason
+
+    apart = {"rollout_keys": ("keys/rollouts.pub",)}
+    made = signed(ground)
+    whole = made.decision.read_bytes(), made.evidence.read_bytes()
+    rolled = keep_rolled(ground, made, key=rollouts)
+    assert set(production(**apart).passed) == {"staging"}
+    assert why() is Reason.REQUIRED, "without rollout_keys the keys that admit sign rollouts too"
+    # What it signs admits nothing, and bears no record of a rollout either.
+    forge(ground, made.decision, lambda _: None, key=rollouts)
+    assert why(**apart) is Reason.SIGNATURE
+    made.decision.write_bytes(whole[0])
+    forge(ground, made.evidence, lambda _: None, key=rollouts)
+    rebuilt(ground, made)
+    assert why(**apart) is Reason.INPUTS
+    made.decision.write_bytes(whole[0])
+    made.evidence.write_bytes(whole[1])
+    decision = payload(made.decision)
+    forged = ground.records / "forged.decision.dsse.json"
+    forged.write_bytes(record_envelope.seal(decision, rollouts))
+    import hashlib
+
+    digest = hashlib.sha256(forged.read_bytes()).hexdigest()
+    before = rolled.read_bytes()
+    rests = lambda s: s["predicate"]["inputAttestations"][0]["digest"].update(sha256=digest)  # noqa: E731
+    forge(ground, rolled, rests, key=rollouts)
+    assert why(**apart) is Reason.REQUIRED
+    rolled.write_bytes(before)
+    assert production(**apart)
+    # A key that admits signs no rollout where others do.
+    forge(ground, rolled, lambda s: s["predicate"]["verifier"].update(id=r.verifier_id(ground.key.public_key.keyid)))
+    assert why(**apart) is Reason.REQUIRED
+    assert production(), "the premise: it is sound by that key"
+    with pytest.raises(UsageError, match="the key cannot be read"):
+        production(rollout_keys=("keys/none.pub",))
 
 
 def test_a_rollout_that_no_record_admitted_leaves_none(ground: Ground) -> None:

@@ -8,10 +8,10 @@ import pytest
 from fake_cluster import FakeCluster
 
 from agentops.errors import ApiDown, ClusterError, Conflict
-from agentops.model.rollout import Cause, Phase, Plan, State
+from agentops.model.rollout import Cause, Phase, Plan, State, Touched
 from agentops.model.rollout_settings import Place
 from agentops.rollout.delegate import Delegate, Owner, owner_of
-from agentops.rollout.hands import Hands, notes
+from agentops.rollout.hands import Hands, notes, original
 from agentops.rollout.journal import Journal
 from agentops.rollout.names import Names
 
@@ -245,19 +245,106 @@ def test_what_skip_analysis_said_before_comes_back(flagger: World) -> None:
 
 
 def test_an_image_of_others_is_neither_overwritten_nor_silent(flagger: World) -> None:
-    assert flagger.delegate.drift() == ""
     flagger.delegate.start()
     assert flagger.delegate.drift() == ""
     flagger.cluster.edit("Deployment", "agent", lambda d: d["spec"].update(template=template("other")))
     assert "names another image by now: other" in flagger.delegate.drift()
     assert "names other" in flagger.delegate.start()
     assert flagger.image("Deployment") == "other"
+    flagger.cluster.edit("Deployment", "agent", lambda d: d["spec"].update(template=template(OLD)))
+    assert flagger.delegate.drift() == "Deployment agent names the former image again"
+    flagger.cluster.remove("Deployment", "agent")
+    assert flagger.delegate.drift() == "Deployment agent is gone"
 
 
 def test_an_owner_that_is_gone_is_an_error(argo: World) -> None:
     argo.cluster.remove("Rollout", "agent")
-    with pytest.raises(ClusterError, match="Rollout agent of Argo Rollouts is gone"):
-        argo.delegate.look()
+    for act in (argo.delegate.look, argo.delegate.drift, argo.delegate.start):
+        with pytest.raises(ClusterError, match="Rollout agent of Argo Rollouts is gone"):
+            act()
+
+
+def test_what_is_taken_tells_that_the_rollout_is_delegated(argo: World, flagger: World) -> None:
+    for world in (argo, flagger):
+        world.delegate.take()
+        assert world.cluster.objects[world.owner.target]["spec"]["template"] == template(), "nothing else is changed"
+        kept = original(world.doc(*world.owner.target))
+        assert kept == {"image": OLD, "container": "agent", "replicas": 1, "traffic": "delegate"}
+        assert original(world.doc(world.owner.kind))["traffic"] == "delegate"
+
+
+def test_an_abort_leaves_an_image_of_others_to_the_owner(argo: World) -> None:
+    argo.delegate.start()
+    argo.say("Rollout", phase="Progressing", stableRS="a", currentPodHash="b")
+    kind = argo.owner.target[0]
+    argo.cluster.edit(kind, "agent", lambda d: d["spec"].update(template=template("other\x1b[2J")))
+    assert argo.delegate.abort() == ""
+    assert "abort" not in argo.doc("Rollout")["status"], "it is not our rollout any more"
+    assert argo.delegate.left() == f"{kind} agent names another image by now and is left as it is: other"
+    argo.delegate.let_go()
+    assert argo.image(kind) == "other\x1b[2J"
+    assert not [key for key in notes(argo.doc(kind)) if key.startswith("rollout.agentops")]
+
+
+def test_an_image_of_others_is_not_promoted_by_an_abort_under_way(flagger: World) -> None:
+    flagger.delegate.start()
+    flagger.say("Canary", phase="Progressing", lastAppliedSpec="2")
+    assert flagger.delegate.abort() != ""
+    assert flagger.doc("Canary")["spec"]["skipAnalysis"] is True
+    flagger.cluster.edit("Deployment", "agent", lambda d: d["spec"].update(template=template("other")))
+    assert flagger.delegate.abort() == ""
+    flagger.delegate.let_go()
+    assert "skipAnalysis" not in flagger.doc("Canary")["spec"]
+
+
+@pytest.mark.parametrize("image", [NEW, OLD, "other"])
+def test_without_its_owner_the_target_is_brought_back_by_us(flagger: World, image: str) -> None:
+    flagger.delegate.start()
+    flagger.cluster.edit("Deployment", "agent", lambda d: d["spec"].update(template=template(image)))
+    flagger.cluster.remove("Canary", "agent")
+    assert flagger.delegate.abort() == ""
+    assert flagger.image("Deployment") == (OLD if image == NEW else image)
+    assert flagger.delegate.left().startswith("Canary agent of Flagger is gone")
+    assert ("names another image" in flagger.delegate.left()) == (image == "other")
+    flagger.delegate.let_go()
+    assert notes(flagger.doc("Deployment")) == {}
+
+
+def test_with_everything_gone_there_is_nothing_to_bring_back(argo: World) -> None:
+    argo.delegate.start()
+    for kind in {"Rollout", argo.owner.target[0]}:
+        argo.cluster.remove(kind, "agent")
+    assert argo.delegate.abort() == ""
+    argo.delegate.let_go()
+    assert "Rollout agent of Argo Rollouts is gone" in argo.delegate.left()
+
+
+def test_the_owner_is_known_by_the_journal_once_it_is_gone(argo: World, flagger: World) -> None:
+    for world in (argo, flagger):
+        world.delegate.start()
+        assert Delegate.of_state(world.hands, PLACE).owner == world.owner
+        world.cluster.remove(world.owner.kind, "agent")
+        assert owner_of(world.cluster, PLACE) is None
+        assert Delegate.of_state(world.hands, PLACE).owner == world.owner
+
+
+def test_an_owner_that_the_journal_does_not_name_is_looked_for(flagger: World) -> None:
+    assert flagger.hands.state.touched == ()
+    assert Delegate.of_state(flagger.hands, PLACE).owner == flagger.owner
+    flagger.cluster.remove("Canary", "agent")
+    nobody = Delegate.of_state(flagger.hands, PLACE)
+    assert nobody.owner.target == ("Deployment", "agent")
+    with pytest.raises(ClusterError, match="the controller of the workload is gone"):
+        nobody.take()
+    assert nobody.abort() == ""
+    nobody.let_go()
+
+
+def test_the_owner_of_the_journal_goes_before_one_that_came_later(flagger: World) -> None:
+    flagger.delegate.start()
+    flagger.cluster.create(rollout(workloadRef={"kind": "Deployment", "name": "agent"}))
+    assert Delegate.of_state(flagger.hands, PLACE).owner == flagger.owner
+    assert Touched("Canary", "agent") in flagger.hands.state.touched
 
 
 @pytest.mark.parametrize("side", ["before", "after"])

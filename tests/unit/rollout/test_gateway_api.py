@@ -6,6 +6,7 @@ import copy
 import http.server
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,7 +83,7 @@ class World:
         self.broken: set[str] = set()
         journal = Journal(self.cluster, NAMES)
         journal.begin(
-            State("r-1", "agent", "test", "default", "new", "old", Plan("canary", "", "", (), 1, "", 2), epoch=epoch)
+            State("r1", "agent", "test", "default", "new", "old", Plan("canary", "", "", (), 1, "", 2), epoch=epoch)
         )
         self.hands = Hands(self.cluster, journal)
         self.settle()
@@ -321,7 +322,7 @@ def test_clear_waits_until_no_pod_of_the_canary_is_behind_its_service(world: Wor
 
 def test_clear_before_anything_was_laid_writes_nothing(world: World) -> None:
     leftover = {"selector": CANARY, "ports": [{"port": 80}]}
-    meta = {"name": "agent-canary", "labels": {"app.kubernetes.io/managed-by": MANAGER}, "annotations": {ID: "r-0"}}
+    meta = {"name": "agent-canary", "labels": {"app.kubernetes.io/managed-by": MANAGER}, "annotations": {ID: "r0"}}
     world.cluster.objects[("Service", "agent-canary")] = {"kind": "Service", "metadata": meta, "spec": leftover}
     world.endpoints("agent-canary", {"nobody": "here"})
     writes = len(world.cluster.writes)
@@ -468,14 +469,59 @@ def test_a_lost_answer_at_any_write_changes_nothing_of_the_end(side: str) -> Non
 
 
 def test_a_route_that_does_not_lead_here_is_told() -> None:
-    router = World(ELSEWHERE).router()
-    router.prepare()
     world = World(ELSEWHERE)
-    router = world.router()
-    router.prepare()
-    world.settle()
     with pytest.raises(ClusterError, match="does not lead to the Service agent"):
-        router.prepare()
+        world.router().prepare()
+    assert ("Service", "agent-canary") not in world.cluster.objects
+
+
+def test_a_route_that_another_rollout_holds_refuses_before_a_service_is_led_elsewhere(world: World) -> None:
+    done(world, world.router().prepare)
+    done(world, lambda: world.router().shift(50))
+    done(world, world.router().clear)
+    assert world.selector("agent-canary") == LABELS
+    world.cluster.edit("HTTPRoute", "agent", lambda d: d["metadata"]["annotations"].update({ID: "r0"}))
+    for act in (world.router().prepare, lambda: world.router().shift(50)):
+        with pytest.raises(Conflict, match="belongs to the rollout r0"):
+            act()
+        assert world.selector("agent-canary") == LABELS, "the canary's pods may be gone"
+
+
+@pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.parametrize("by", ["plan", "touched"])
+def test_whoever_knows_the_route_by_a_wrong_name_finds_it_on_the_way_back(world: World, by: str, marked: bool) -> None:
+    before = copy.deepcopy(world.route["spec"])
+    done(world, world.router().prepare)
+    done(world, lambda: world.router().shift(50))
+    state = world.hands.state
+    if by == "plan":
+        kept = tuple(item for item in state.touched if item.kind != "HTTPRoute")
+        world.hands.journal.save(replace(state, touched=kept, plan=replace(state.plan, route="agent")))
+    if not marked:
+        world.cluster.edit("HTTPRoute", "agent", lambda d: d["metadata"].update(annotations={}))
+    for act in ("clear", "restore"):
+        router = GatewayApi(world.hands, PLACE, route="front-door", probe=world.probe)
+        done(world, getattr(router, act))
+    assert world.route["spec"] == before
+    assert notes(world.route) == {}
+
+
+def test_a_route_of_the_right_name_that_nobody_holds_does_not_hide_the_one_that_is_held(world: World) -> None:
+    before = copy.deepcopy(world.route["spec"])
+    other = {"kind": "HTTPRoute", "metadata": {"name": "front-door"}, "spec": {"rules": [ELSEWHERE]}}
+    world.cluster._store(copy.deepcopy(other))
+    done(world, world.router().prepare)
+    router = GatewayApi(world.hands, PLACE, route="front-door", probe=world.probe)
+    for act in (router.clear, router.restore):
+        done(world, act)
+    assert world.route["spec"] == before
+    assert world.cluster.objects["HTTPRoute", "front-door"]["spec"] == other["spec"]
+
+
+def test_a_route_that_is_nowhere_any_more_is_nothing_to_restore(world: World) -> None:
+    done(world, world.router().prepare)
+    world.cluster.remove("HTTPRoute", "agent")
+    assert world.router().restore() == ""
 
 
 def test_what_makes_a_route_unready(world: World) -> None:

@@ -47,7 +47,7 @@ def world(*rules: dict[str, Any]) -> tuple[FakeCluster, Istio]:
         },
     )  # fmt: skip
     journal = Journal(cluster, Names("agent", "agent"))
-    journal.begin(State("r-1", "agent", "test", "default", "new", "old", Plan("canary", "istio", "", (), 1, "", 2)))
+    journal.begin(State("r1", "agent", "test", "default", "new", "old", Plan("canary", "istio", "", (), 1, "", 2)))
     return cluster, Istio(Hands(cluster, journal), PLACE, route="agent")
 
 

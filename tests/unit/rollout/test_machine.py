@@ -163,12 +163,12 @@ def test_approval_comes_from_another_process() -> None:
     for _ in range(50):
         assert world.step(machine).phase is Phase.WAIT
     other = world.runner()
-    execute.approve(other.journal, who="ann", why="looks good", now=world.now)
+    execute.approve(other.journal, environment="production", who="ann", why="looks good", now=world.now)
     state = world.run(machine)
     assert state.phase is Phase.DONE
     assert state.approvals[0].who == "ann"
     with pytest.raises(UsageError, match="no rollout is under way"):
-        execute.approve(runner.journal, who="bob", why="", now=world.now)
+        execute.approve(runner.journal, environment="production", who="bob", why="", now=world.now)
 
 
 def test_a_second_rollout_is_refused_without_a_write() -> None:

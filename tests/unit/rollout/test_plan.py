@@ -184,6 +184,34 @@ def test_delegated_rollouts_are_not_judged_here() -> None:
     assert "the controller in the cluster" in found.steps[0]
 
 
+def test_what_a_controller_would_not_do_is_refused_with_the_mend() -> None:
+    place = replace(PLACE, shadow=Shadow("replay", sessions=("a",)), evals=CanaryEvals(("s.yaml",)))
+    shadow, evals = plan(place, "delegate", "", 4).refusals
+    assert shadow.startswith("shadow.mode: replay cannot be had")
+    assert evals.startswith("evals.suites cannot be had")
+    for refusal in (shadow, evals):
+        assert "a metric of its own" in refusal
+        assert "or drop it" in refusal
+    assert not any("cannot be had" in refusal for refusal in plan(place, "splitter", "", 4).refusals)
+
+
+def test_an_approval_is_asked_for_before_the_image_is_set_by_a_controller_too() -> None:
+    found = plan(replace(PLACE, approval=True), "delegate", "", 4)
+    assert found.refusals == ()
+    assert found.steps[0] == "wait until somebody says `agentops rollout promote`"
+    assert found.steps[1].startswith("set the image of agent")
+    assert any("the wait for a person" in line for line in found.warnings)
+
+
+def test_settings_that_do_nothing_are_told() -> None:
+    assert plan(Place("production", "agent"), "delegate", "", 4).warnings == ()
+    looks = Analysis(interval_s=9.0, outage_minutes=2.0)
+    assert plan(Place("production", "agent", analysis=looks), "delegate", "", 4).warnings == ()
+    made = Place("production", "agent", canary=(1,), analysis=replace(looks, margin=0.2), watchdog=Watchdog(image="w"))
+    (warning,) = plan(made, "delegate", "", 4).warnings
+    assert warning.endswith(": canary, watchdog, analysis")
+
+
 def test_what_is_printed() -> None:
     found = plan(PLACE, "splitter", "evil\x1b[2J\n::error::x", 4, traffic_rps=0.1)
     told = lines(found)

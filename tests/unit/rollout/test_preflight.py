@@ -236,6 +236,17 @@ def test_marks_without_a_journal(cluster: FakeCluster) -> None:
     assert "Service agent is held by the rollout r9" in only(look(cluster))
 
 
+@pytest.mark.parametrize(("mode", "kind"), [("gateway-api", "HTTPRoute"), ("istio", "VirtualService")])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_route_that_another_rollout_holds(cluster: FakeCluster, mode: str, kind: str, named: bool) -> None:
+    place, more = (replace(PLACE, route="r"), {}) if named else (PLACE, {"route": "r"})
+    put(cluster, {**a_route(), "kind": kind})
+    assert look(cluster, place, mode=mode, **more).ready
+    cluster.edit(kind, "r", lambda d: d["metadata"].update(annotations={"rollout.agentops/id": "r9\x1b[2J"}))
+    assert f"{kind} r is held by the rollout r9" in only(look(cluster, place, mode=mode, **more))
+    assert look(cluster).ready, "the splitter leads by no route"
+
+
 def test_a_canary_that_would_count_as_stables(cluster: FakeCluster) -> None:
     # The Service selects by everything that the Deployment does.
     cluster.edit("Service", "agent", lambda d: d["spec"].update(selector=dict(LABELS)))

@@ -68,6 +68,14 @@ def test_what_no_role_ever_allows(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", SETTLED)
+def test_what_agents_say_and_what_others_configure_is_not_for_a_rollout_to_read(mode: str) -> None:
+    for found in (needs(FULL, mode), watchdog_needs(FULL, mode)):
+        assert not any(n.subresource == "log" for n in found)
+        assert not any(n.kind in ("ConfigMap", "Service") and n.verb == "list" for n in found)
+        assert all(n.name for n in found if n.kind in ("ConfigMap", "Service") and n.verb != "create")
+
+
+@pytest.mark.parametrize("mode", SETTLED)
 def test_writes_to_objects_that_are_there_are_limited_to_names(mode: str) -> None:
     unlimited = {(n.kind, n.verb) for n in needs(FULL, mode) if not n.name and n.verb in ("patch", "update")}
     # Jobs that try the way out bear a digest in their name.

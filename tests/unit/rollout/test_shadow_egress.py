@@ -164,6 +164,44 @@ def test_pods_on_the_network_of_the_node_are_fenced_by_nothing() -> None:
     assert Egress(hands, NAMES, place(), image="i").prove(template).shut is Shut.OPEN
 
 
+def a_policy(selector: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    return {
+        "kind": "NetworkPolicy", "metadata": {"name": "theirs"},
+        "spec": {"podSelector": selector, **(spec or {"egress": [{}]})},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        {"matchLabels": {TRACK: "canary"}},
+        {"matchExpressions": [{"key": TRACK, "operator": "Exists"}]},
+        {"matchExpressions": [{"key": PROBE, "operator": "DoesNotExist"}]},
+    ],
+)
+def test_a_policy_that_the_probe_would_not_feel_proves_nothing(selector: dict[str, Any]) -> None:
+    for spec in ({"egress": [{}]}, {"policyTypes": ["Egress"]}):
+        cluster, hands = ready(a_policy(selector, **spec))
+        proof = Egress(hands, NAMES, place(), image="i").prove(TEMPLATE)
+        assert proof.shut is Shut.OPEN
+        assert "theirs" in proof.told
+        assert not [name for kind, name in cluster.objects if kind == "Job"]
+
+
+@pytest.mark.parametrize(
+    "doc",
+    [
+        a_policy({"matchLabels": {"team": "shop"}}),
+        a_policy({}),
+        a_policy({"matchLabels": {TRACK: "stable"}}),
+        a_policy({"matchLabels": {TRACK: "canary"}}, policyTypes=["Ingress"], ingress=[{}]),
+    ],
+)
+def test_a_policy_that_the_probe_feels_too_is_tried(doc: dict[str, Any]) -> None:
+    _, hands = ready(doc)
+    assert Egress(hands, NAMES, place(), image="i").prove(TEMPLATE).shut is Shut.AWAITED
+
+
 def canary() -> dict[str, Any]:
     return {
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "app-canary"},

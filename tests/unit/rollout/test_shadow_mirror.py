@@ -69,7 +69,7 @@ class Clock:
 
 @contextmanager
 def mirror(
-    shadow: list[dict[str, Any]], live: list[dict[str, Any]] | None, **more: Any
+    shadow: list[dict[str, Any]] | None, live: list[dict[str, Any]] | None, **more: Any
 ) -> Iterator[tuple[Mirror, Clock]]:
     with pod(shadow) as one, pod(live) as two:
         cluster = FakeCluster()
@@ -142,6 +142,14 @@ def test_the_budget_ends_it() -> None:
     with mirror([record(1, "a")], None, budget=Spend(usd=1.0)) as (one, _):
         one.look()
     assert one.poll()["ended"] == "untold"
+
+
+@pytest.mark.parametrize("limit", [{"calls": 5}, {"tokens": 5}, {"usd": 5.0}])
+def test_a_canary_that_keeps_no_record_is_held_to_no_limit_and_ends_it(limit: dict[str, Any]) -> None:
+    for budget, ended in ((Spend(**limit), verdict.UNTOLD), (Spend(), "")):
+        with mirror(None, [record(1, "a")], budget=budget) as (one, _):
+            one.look()
+        assert one.poll()["ended"] == ended
 
 
 def test_a_pod_that_does_not_answer_is_told_and_the_others_are_read() -> None:

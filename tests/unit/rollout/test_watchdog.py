@@ -92,8 +92,8 @@ def test_its_job_is_made_once_and_tells_the_place() -> None:
     place = replace(world.place, watchdog=Watchdog(image="tool@sha256:" + "c" * 64))
     watchdog.ensure(world.cluster, place, world.state())
     watchdog.ensure(world.cluster, place, world.state())
-    assert world.cluster.writes == [("create", "Job", "app-rollout-watchdog-r1")]
-    job = world.cluster.objects[("Job", "app-rollout-watchdog-r1")]
+    assert world.cluster.writes == [("create", "Job", "app-rollout-watchdog-r1-1")]
+    job = world.cluster.objects[("Job", "app-rollout-watchdog-r1-1")]
     container = job["spec"]["template"]["spec"]["containers"][0]
     told = decode(Place, json.loads(container["env"][0]["value"]))
     assert told == replace(place, namespace="default", context=None)
