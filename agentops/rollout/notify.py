@@ -41,7 +41,7 @@ def keys(state: State) -> tuple[str, ...]:
     found += [f"promoted:{i}" for i, _ in enumerate(state.approvals, 1)]
     if state.frozen:
         # The same reason freezes now and again: once a step is enough. Numbers in it change all the time.
-        reason = hashlib.sha256(_NUMBERS.sub("0", state.frozen).encode()).hexdigest()[:8]
+        reason = hashlib.sha256(_NUMBERS.sub("0", state.frozen).encode("utf-8", "backslashreplace")).hexdigest()[:8]
         found.append(f"frozen:{state.phase.value}:{state.step}:{reason}")
     if state.rollback_failed:
         found.append(f"failed:{state.epoch}")
