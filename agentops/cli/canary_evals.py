@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,23 +21,11 @@ from agentops.model.rollout import State
 from agentops.model.rollout_settings import Place
 from agentops.model.settings import Settings
 from agentops.rollout import workload
+from agentops.rollout.parts import Told
 from agentops.text import one_line
 
 EVIDENCE = "evals"
 """The name under which the journal keeps what came of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How far the evals are. See rollout.parts.Progress."""
-
-    evidence: Mapping[str, Any]
-    harm: str = ""
-    settled: bool = False
-    missing: str = ""
-    frozen: str = ""
-    told: str = ""
-    over: bool = False
 
 
 @dataclass
@@ -59,19 +46,19 @@ class CanaryEvals:
         if self.place.evals.suites:
             self._plan("http://localhost")
 
-    def look(self, state: State) -> Look:
+    def look(self, state: State) -> Told:
         """See rollout.parts.Trial. A runner that takes over runs them again, unless they had ended."""
         known = state.evidence.get(EVIDENCE)
         end = self._end or (known if isinstance(known, dict) and known.get("image") == state.image else None)
         if end is None:
             self._start(state)
-            return Look({}, missing="the evals to end", told=self._told)
+            return Told({}, missing="the evals to end", told=self._told)
         evidence = {EVIDENCE: end}
         if end["outcome"] == Outcome.PASS.value:
-            return Look(evidence, settled=True, told=end["reason"])
+            return Told(evidence, settled=True, told=end["reason"])
         if end["outcome"] == Outcome.FAIL.value:
-            return Look(evidence, harm=f"the evals on the canary's pods: {end['reason']}", told=end["reason"])
-        return Look(evidence, missing=end["reason"], told=end["reason"], over=True)
+            return Told(evidence, harm=f"the evals on the canary's pods: {end['reason']}", told=end["reason"])
+        return Told(evidence, missing=end["reason"], told=end["reason"], over=True)
 
     def stop(self) -> None:
         """See rollout.parts.Trial."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from agentops.reports.rollout import view
 from agentops.rollout import analysis, guardrails, watchdog, workload
 from agentops.rollout.deployments import Deployments
 from agentops.rollout.execute import Runner
-from agentops.rollout.parts import Herald, Look, Parts, Progress, Silence, Trial
+from agentops.rollout.parts import Herald, Look, Parts, Progress, Silence, Told, Trial
 from agentops.rollout.traffic import choose, services
 
 if TYPE_CHECKING:
@@ -81,22 +81,9 @@ def _close(router: TrafficRouter, opened: ExitStack) -> None:
         opened.callback(close)
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A look with what the journal keeps of it, by name. See parts.Look and parts.Progress."""
-
-    evidence: Mapping[str, Any]
-    harm: str = ""
-    settled: bool = False
-    missing: str = ""
-    frozen: str = ""
-    told: str = ""
-    over: bool = False
-
-
 def _blind(_state: State, /, **_how: Any) -> Look:
     """Who only goes back looks at no metrics."""
-    return _Seen({}, missing="nobody looks", frozen="nobody looks")
+    return Told({}, missing="nobody looks", frozen="nobody looks")
 
 
 class _Analyse:
@@ -117,7 +104,7 @@ class _Analyse:
             memory_limit=self._watch.memory_limit,
         )  # fmt: skip
         kept = {analysis.NAME: found.evidence, view.SEEN: view.kept(sample, self._since[1])}
-        return _Seen(kept, found.harm, found.settled, found.missing, found.frozen, found.told)
+        return Told(kept, found.harm, found.settled, found.missing, found.frozen, found.told)
 
 
 class _Shadowing:
@@ -131,7 +118,7 @@ class _Shadowing:
         found = self._trial.look(state)
         over = bool(found.missing) and found.told == found.missing
         kept = {Phase.SHADOW.value: found.evidence}
-        return _Seen(kept, found.harm, found.settled, found.missing, found.frozen, found.told, over)
+        return Told(kept, found.harm, found.settled, found.missing, found.frozen, found.told, over)
 
     def stop(self) -> None:
         """See parts.Trial."""

@@ -48,6 +48,19 @@ class Progress(Look, Protocol):
     def over(self) -> bool: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one look told; a Look, and a Progress."""
+
+    evidence: Mapping[str, Any]
+    harm: str = ""
+    settled: bool = False
+    missing: str = ""
+    frozen: str = ""
+    told: str = ""
+    over: bool = False
+
+
 class Trial(Protocol):
     """What the canary is put through before it serves anybody: recorded sessions, mirrored requests, evals."""
 
