@@ -21,8 +21,18 @@ FILES = [ROOT / "action.yml", *WORKFLOWS]
 # `./` for what lies in this repository: `$/` cannot name an action at the root, and actionlint does not know it.
 KNOWN_FINDINGS = {"self-repository"}
 
+# What a release does beyond reading: it pushes, and enters the cluster as itself. Each right stands with its job.
+RELEASE = {
+    "gate": {"contents": "read", "packages": "write"},
+    "record": {"contents": "read"},
+    "staging": {"contents": "read", "id-token": "write"},
+    "production": {"contents": "read", "id-token": "write"},
+}
+READING = [path for path in WORKFLOWS if path.name != "release.yml"]
+
 every_file = pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
 every_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda p: p.name)
+every_reading_one = pytest.mark.parametrize("path", READING, ids=lambda p: p.name)
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -51,7 +61,7 @@ def named(path: Path, name: str) -> dict[str, Any]:
 
 
 def test_the_files_are_there() -> None:
-    assert [path.name for path in FILES] == ["action.yml", "ci.yml", "gate.yml"]
+    assert [path.name for path in FILES] == ["action.yml", "ci.yml", "gate.yml", "release.yml"]
 
 
 @every_file
@@ -79,10 +89,24 @@ def test_what_is_used_is_pinned_to_a_commit_and_says_its_version(path: Path) -> 
 @every_workflow
 def test_permissions_are_named_and_least(path: Path) -> None:
     assert load(path)["permissions"] == {}
+    releases = path.name == "release.yml"
     for name, job in jobs(path).items():
-        assert job["permissions"] == {"contents": "read"}, name
+        assert job["permissions"] == (RELEASE[name] if releases else {"contents": "read"}), name
     assert "pull_request_target" not in path.read_text("utf-8")
-    assert "secrets." not in path.read_text("utf-8")
+    assert releases or "secrets." not in path.read_text("utf-8")
+
+
+def test_a_release_signs_apart_from_the_agent_and_stores_no_kubeconfig() -> None:
+    release = jobs(WORKFLOWS[-1])
+    holders = {name for name, job in release.items() if "AGENTOPS_RECORD_KEY" in json.dumps(job)}
+    assert holders == {"record"}
+    assert "./" not in [step.get("uses") for step in release["record"]["steps"]]
+    assert release["record"]["environment"] == "signing"
+    text = WORKFLOWS[-1].read_text("utf-8")
+    assert "KUBECONFIG" not in text
+    # Where things are is nothing that whoever starts the workflow may say: a token goes there.
+    assert "inputs." not in text
+    assert text.count("abort --environment") == 2
 
 
 @every_workflow
@@ -93,14 +117,22 @@ def test_checkouts_leave_no_credentials(path: Path) -> None:
 
 
 @every_workflow
-def test_every_job_ends_and_older_runs_give_way(path: Path) -> None:
+def test_every_job_ends(path: Path) -> None:
     for name, job in jobs(path).items():
         assert "timeout-minutes" in job or "uses" in job, name
+
+
+def test_one_release_at_a_time_and_none_is_cut_off() -> None:
+    assert load(WORKFLOWS[-1])["concurrency"] == {"group": "release", "cancel-in-progress": False}
+
+
+@every_reading_one
+def test_older_runs_give_way(path: Path) -> None:
     groups = [load(path).get("concurrency"), *(job.get("concurrency") for job in jobs(path).values())]
     assert any(group and "github.ref" in group["group"] for group in groups)
 
 
-@every_workflow
+@every_reading_one
 def test_reports_are_kept_whatever_the_gate_said(path: Path) -> None:
     uploads = [s for s in steps(path) if s.get("uses", "").startswith("actions/upload-artifact@")]
     assert len(uploads) == 1
