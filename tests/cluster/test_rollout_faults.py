@@ -35,7 +35,7 @@ def killed_and_resumed(world: World, folder: Path) -> None:
     rollout.until("canary", flowing=True)
     rollout.kill()
     epoch = rollout.state()["epoch"]
-    assert rollout.spawn("resume").end() == 0, rollout.told()
+    assert rollout.spawn("resume", "--break-glass", "a test").end() == 0, rollout.told()
     assert rollout.state()["epoch"] == epoch + 1
     as_before(world, before, image=good)
 
@@ -85,7 +85,7 @@ def a_zombie(world: World, folder: Path) -> None:
     rollout.until("canary")
     assert rollout.process is not None
     os.killpg(rollout.process.pid, signal.SIGSTOP)
-    other = Rollout(world, folder / "other", {**LONG, "step": {"samples": 40, "minutes": 3}}).spawn("resume")
+    other = Rollout(world, folder / "other", {**LONG, "step": {"samples": 40, "minutes": 3}}).spawn("resume", "--break-glass", "a test")
     assert other.end() == 0, other.told()
     as_before(world, before, image=good)
     os.killpg(rollout.process.pid, signal.SIGCONT)
@@ -193,7 +193,7 @@ def lost_journal(world: World, folder: Path) -> None:
     kubectl("delete", "configmap", f"{AGENT}-rollout", f"-n={world.cluster.namespace}")
     assert rollout.end() == 4, rollout.told()
     assert "the journal is gone" in rollout.told()
-    assert rollout.spawn("resume").end() == 5, rollout.told()
+    assert rollout.spawn("resume", "--break-glass", "a test").end() == 5, rollout.told()
     as_before(world, before, image=world.image)
 
 
