@@ -24,7 +24,7 @@ _GO = "go"
 _BACK = (Phase.ABORTING, Phase.ABORTED, Phase.DONE)
 _ENTRIES = 300
 _HISTORY = 20
-_ID = re.compile(r"[0-9a-z][0-9a-z-]{0,15}")
+_ID = re.compile(r"[0-9a-z]{1,16}")
 _MINE = "app.kubernetes.io/managed-by"
 
 

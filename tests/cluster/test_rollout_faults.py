@@ -85,7 +85,8 @@ def a_zombie(world: World, folder: Path) -> None:
     rollout.until("canary")
     assert rollout.process is not None
     os.killpg(rollout.process.pid, signal.SIGSTOP)
-    other = Rollout(world, folder / "other", {**LONG, "step": {"samples": 40, "minutes": 3}}).spawn("resume", "--break-glass", "a test")
+    other = Rollout(world, folder / "other", {**LONG, "step": {"samples": 40, "minutes": 3}})
+    other.spawn("resume", "--break-glass", "a test")
     assert other.end() == 0, other.told()
     as_before(world, before, image=good)
     os.killpg(rollout.process.pid, signal.SIGCONT)

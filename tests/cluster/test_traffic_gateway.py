@@ -186,7 +186,7 @@ def started(cluster: Kubectl, image: str) -> World:
     plan = Plan("canary", "gateway-api", "", (25,), 1, "", 2)
     journal = Journal(cluster, names)
     journal.refresh()
-    journal.begin(State("r-1", "agent", "test", cluster.namespace, image, image, plan))
+    journal.begin(State("r1", "agent", "test", cluster.namespace, image, image, plan))
     hands = Hands(cluster, journal)
     work = workload.read(cluster, place)
     labels = workload.canary_labels(work, shared_entry=False)

@@ -106,7 +106,7 @@ def begun(cluster: Kubectl) -> Hands:
     journal = Journal(cluster, workload.names_of(PLACE))
     journal.refresh()
     plan = Plan("canary", "istio", "", (25,), 1, "", 2)
-    journal.begin(State("r-1", "agent", "test", cluster.namespace, "new", "old", plan))
+    journal.begin(State("r1", "agent", "test", cluster.namespace, "new", "old", plan))
     return Hands(cluster, journal)
 
 
