@@ -79,6 +79,6 @@ def test_a_good_image_serves_everybody_and_no_request_fails(
     assert tally.failed == {}
     assert tally.requests > 100
     assert tally.versions.get("canary", 0) > 20
-    # The tests of each mode look at the weights more closely.
-    for weight, share in seen:
-        assert 0 < share < 100, f"{share:.0f} % at a weight of {weight}"
+    # The tests of each mode look at the weights more closely; by the second look the step may be over.
+    assert all(share > 0 for _, share in seen)
+    assert all(share < 100 for weight, share in seen if weight == 25), seen
