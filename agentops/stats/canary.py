@@ -296,7 +296,7 @@ def _drift(true: float, claim: float) -> tuple[float, float]:
 
 def _until(gain: float, noise: float, height: float, chance: float) -> int | None:
     """Steps until a walk with this drift and variance a step is above the height with this chance."""
-    if gain <= 1e-12:
+    if gain <= 1e-12 or not math.isfinite(height):
         return None
     z = normal.quantile(chance)
     root = (z * math.sqrt(noise) + math.sqrt(z * z * noise + 4.0 * gain * height)) / (2.0 * gain)
