@@ -170,11 +170,7 @@ def test_names_from_a_request_keep_their_path() -> None:
      "const m = g.getGenerativeModel({systemInstruction: 'You are a'}); m.generateContent(`a ${b}`);\n"],
 )  # fmt: skip
 def test_many_pairs_are_linear(line: str) -> None:
-    def spent(characters: int) -> float:
-        started = time.process_time()
-        with contextlib.suppress(TemplateError):
-            read(line * (characters // len(line)))
-        return time.process_time() - started
-
-    # Ten times as much takes ten times as long, or a hundred times where it is not linear.
-    assert min(spent(300_000) for _ in range(2)) < 35 * max(min(spent(30_000) for _ in range(3)), 0.01)
+    started = time.process_time()
+    with contextlib.suppress(TemplateError):
+        read(line * (300_000 // len(line)))
+    assert time.process_time() - started < 2

@@ -256,7 +256,7 @@ BEGUN = (
     ("const B=`You are " + "a " * 200_000 + "`;", "p=B+x;"),
 )  # fmt: skip
 # A machine that has other work to do counts more processor time for the same.
-SLOWER = 4
+SLOWER = 1.75
 
 
 @pytest.mark.slow
