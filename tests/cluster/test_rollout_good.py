@@ -54,7 +54,8 @@ def loading(world: World, mode: str) -> Load:
 def test_a_good_image_serves_everybody_and_no_request_fails(
     world: World, tmp_path: Path, mode: str, strategy: str
 ) -> None:
-    settings: dict[str, Any] = {"traffic": mode}
+    # A step lasts long enough for two looks at who answers.
+    settings: dict[str, Any] = {"traffic": mode, "step": {"samples": 80}}
     if mode == "splitter":
         settings["splitter"] = {"image": image("AGENTOPS_TEST_ENVOY_IMAGE")}
     if mode == "gateway-api":
@@ -79,6 +80,6 @@ def test_a_good_image_serves_everybody_and_no_request_fails(
     assert tally.failed == {}
     assert tally.requests > 100
     assert tally.versions.get("canary", 0) > 20
-    # The tests of each mode look at the weights more closely; by the second look the step may be over.
-    assert all(share > 0 for _, share in seen)
-    assert all(share < 100 for weight, share in seen if weight == 25), seen
+    # The tests of each mode look at the weights more closely.
+    for weight, share in seen:
+        assert 0 < share < 100, f"{share:.0f} % at a weight of {weight}"
