@@ -133,7 +133,7 @@ class Machine:
         parts = self._parts
         trial = parts.trials.get(state.phase)
         if trial is None:
-            return self._following(state)
+            return self._go_back(state, Cause.INCONCLUSIVE, f"{state.phase.value}: nothing carries it out")
         raised = parts.deployments.raise_canary(self._first(state), shadowed=self._shadowed(state))
         if raised:
             return self._ready(state, [raised]) or state

@@ -309,3 +309,13 @@ def test_the_watchdog_steps_in_where_the_journal_is_gone() -> None:
     watchdog.watch(world.cluster, world.place, step_in=step_in, sleep=sleep, clock=lambda: now[0])
     assert seen == [None]
     assert now[0] >= 180
+
+
+def test_a_phase_that_nobody_carries_out_is_never_passed() -> None:
+    from agentops.model.rollout_settings import CanaryEvals
+
+    world = World(place=quick(evals=CanaryEvals(("suite.yaml",))))
+    _, machine = world.start()
+    state = world.run(machine)
+    assert (state.phase, state.cause) == (Phase.ABORTED, Cause.INCONCLUSIVE)
+    assert "check: nothing carries it out" in state.reason
