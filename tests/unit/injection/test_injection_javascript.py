@@ -255,24 +255,39 @@ BEGUN = (
     ("const prompt = `You are ", "${ab} "),
     ("const B=`You are " + "a " * 200_000 + "`;", "p=B+x;"),
 )  # fmt: skip
-# A machine that has other work to do counts more processor time for the same.
-SLOWER = 1.75
+
+
+def cost(text: str) -> float:
+    """The processor time of reading the text, in seconds."""
+    begun = time.process_time()
+    with contextlib.suppress(TemplateError):
+        javascript.parse(Source("a.ts", text))
+    return time.process_time() - begun
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("begin", "piece"), [*(("", p) for p in HOSTILE), *BEGUN])
-def test_hostile_files_end_soon(begin: str, piece: str):
+def test_hostile_files_cost_what_their_size_says(begin: str, piece: str):
+    """Four times the text costs four times as much; what grew with its square would cost sixteen times as much.
+
+    How fast a hostile megabyte is read is a figure of benchmarks/prompt_speed.py: seconds differ between machines.
+    """
     lexer = Lexer(Source("a.ts", piece * 50), JAVASCRIPT)
     with contextlib.suppress(TemplateError):
         lexer.run()
     # As large as a file may be, but not so large that it is refused before it is looked into.
     times = min((1_000_000 - len(begin)) // len(piece), int(MAX_TOKENS * 0.95) * 50 // max(lexer.count, 1))
-    text = begin + piece * times
-    text += "`" * (text.count("`") % 2)
-    begun = time.process_time()
-    with contextlib.suppress(TemplateError):
-        javascript.parse(Source("a.ts", text))
-    assert time.process_time() - begun < 2 * SLOWER
+
+    def file(times: int) -> str:
+        text = begin + piece * times
+        return text + "`" * (text.count("`") % 2)
+
+    # Other work on the machine may slow down one measurement, never three in the same way.
+    growth = []
+    while len(growth) < 3 and min(growth, default=9.0) >= 8:
+        quarter, whole = cost(file(times // 4)), cost(file(times))
+        growth.append(whole / max(quarter, 0.1))
+    assert min(growth) < 8, growth
 
 
 @pytest.mark.parametrize("piece", ["f()", "const prompt = `You are ${x} please do`;\n", "a=a+a;"])

@@ -12,6 +12,7 @@ from agentops.injection.syntax.code.gathered import Gathered
 from agentops.injection.syntax.code.tokens import Dialect
 from agentops.injection.template import Template, TemplateError
 from agentops.model.finding import Location
+from agentops.pysource.room import uncollected
 
 
 def read(
@@ -24,12 +25,13 @@ def read(
 ) -> tuple[Template, ...]:
     """The file's templates. `before` adds finds of a language's own, which go before others. Raises TemplateError."""
     try:
-        gathered = Gathered(source, dialect)
-        if before is not None:
-            before(gathered)
-        Finder(gathered).walk()
-        Flows(gathered).run()
-        return Emitter(source, dialect, gathered.fills, verbs=verbs, dollars=dollars).templates(gathered.found)
+        with uncollected():
+            gathered = Gathered(source, dialect)
+            if before is not None:
+                before(gathered)
+            Finder(gathered).walk()
+            Flows(gathered).run()
+            return Emitter(source, dialect, gathered.fills, verbs=verbs, dollars=dollars).templates(gathered.found)
     except RecursionError:
         raise TemplateError(
             Location(source.path, 1, 1), "the source text is nested too deep to be read",
