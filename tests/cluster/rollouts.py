@@ -127,9 +127,9 @@ class Rollout:
 
 
 @contextlib.contextmanager
-def a_world(name: str, *, replicas: int = 3, rate: int = 0) -> Iterator[World]:
+def a_world(name: str, *, replicas: int = 3, rate: int = 0, sessions: int = 100) -> Iterator[World]:
     """The reference agent in a namespace of its own, for tests that run several side by side; with `rate` requests a
-    second sent to it by a pod."""
+    second sent to it by a pod, as from so many `sessions`."""
     agent = image("AGENTOPS_TEST_AGENT_IMAGE")
     namespace = f"t-{name}-{uuid.uuid4().hex[:6]}"
     kubectl("create", "namespace", namespace)
@@ -139,7 +139,7 @@ def a_world(name: str, *, replicas: int = 3, rate: int = 0) -> Iterator[World]:
             world.apply(*agent_manifest(agent, replicas=replicas))
             if rate:
                 url = f"http://{AGENT}.{namespace}/v1/chat/completions"
-                world.apply(*load_manifest("load", agent, url=url, rate=rate, sessions=100))
+                world.apply(*load_manifest("load", agent, url=url, rate=rate, sessions=sessions))
             eventually(lambda: world._ready(AGENT))
             yield world
     finally:

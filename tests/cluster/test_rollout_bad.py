@@ -42,13 +42,14 @@ class Bad:
 
 
 WAYS = {
+    # The longest first: the others go on beside it.
+    "leak": Bad("memory", settings={"step": {"samples": 2000, "minutes": 4}}),
     "unpullable": Bad("image cannot be pulled", traffic=False),
     "crash-loop": Bad("crash|restart"),
     "never-ready": Bad("not ready within 15 s", settings={"timing": {"ready_s": 15}}, traffic=False),
     "errors-100": Bad("requests fail|fails more often|failed"),
     "errors-20": Bad("fails more often|failed", settings={"analysis": {"margin": 0.05}, "step": {"samples": 400}}),
     "slow": Bad("latency|longer|slow", settings={"analysis": {"latency_p95_s": 2.0}, "step": {"samples": 400}}),
-    "leak": Bad("memory", settings={"step": {"samples": 2000, "minutes": 4}}),
     "expensive": Bad("cost", settings={"analysis": {"cost_usd_per_request": 0.001}, "step": {"samples": 400}}),
     "unsafe": Bad(
         "evals", traffic=False, settings={"evals": {"suites": ["canary.yaml"]}},

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from bad_agents.build import build
 from conftest import AGENT, PORT, Load, World, eventually, image, kubectl
+from cut import a_line
 from rollouts import Rollout, a_world, as_before, specs
 
 # The first to ask waits for those before it.
@@ -25,6 +26,7 @@ _AT_ONCE = 3
 _RATE = 6
 # A step that does not end by itself, to have something to disturb.
 LONG: dict[str, Any] = {"canary": [50], "step": {"samples": 5000, "minutes": 5}}
+OURS = (("ConfigMap", f"{AGENT}-rollout"), ("Deployment", f"{AGENT}-canary"), ("Service", AGENT))
 Fault = Callable[[World, Path], None]
 
 
@@ -64,6 +66,125 @@ def rights(rollout: Rollout) -> list[Any]:
     done = rollout.call("rbac", "--traffic", "replicas")
     assert done.returncode == 0, done.stderr
     return list(yaml.safe_load_all(done.stdout))
+
+
+def cut_off_for_a_while(world: World, folder: Path) -> None:
+    """3: the API server is away for less than the lock lasts: nothing moves, and the same runner goes on."""
+    before, good = specs(world), build("good")
+    steps = {"canary": [50], "step": {"samples": 120, "minutes": 3}, "timing": {"lease_s": 30}}
+    with a_line(folder) as (line, env):
+        load = Load(world.cluster, "load")
+        ready = load.now() + 0.25
+        rollout = Rollout(world, folder, steps).start(good, env=env)
+        rollout.until("canary", flowing=True)
+        was = rollout.state()
+        line.cut()
+        began = load.now()
+        time.sleep(15.0)
+        meanwhile = load.tally(began + 1.0)
+        line.heal()
+        assert 0 < meanwhile.canary < 100, "the weight stands while nobody looks"
+        assert rollout.state()["phase"] == "canary"
+        assert rollout.end() == 0, rollout.told()
+    state = rollout.state()
+    assert state["epoch"] == was["epoch"]
+    assert state["extended"] == 0 or state["phase"] == "done"
+    assert load.tally(ready).failed == {}
+    as_before(world, before, image=good)
+
+
+def cut_off_for_long(world: World, folder: Path) -> None:
+    """4: the API server is away for longer than the lock lasts: nothing is written until the lock is held again."""
+    before, good = specs(world), build("good")
+    with a_line(folder) as (line, env):
+        rollout = Rollout(world, folder, {**LONG, "step": {"samples": 60, "minutes": 3}}).start(good, env=env)
+        rollout.until("canary", flowing=True)
+        line.cut()
+        # The lock lasts for 8 s, and twice that is enough for anybody to take it.
+        time.sleep(20.0)
+        was = rollout.state()
+        assert was["phase"] == "canary"
+        line.heal()
+        assert rollout.end() == 0, rollout.told()
+    assert rollout.state()["epoch"] >= was["epoch"]
+    as_before(world, before, image=good)
+
+
+def cut_off_and_taken_over(world: World, folder: Path) -> None:
+    """4: meanwhile another one took over and went back: the first one finds that out and writes nothing more."""
+    before = specs(world)
+    with a_line(folder) as (line, env):
+        rollout = Rollout(world, folder, LONG).start(build("good"), env=env)
+        rollout.until("canary", flowing=True)
+        line.cut()
+        assert rollout.call("abort", "--why", "the runner is cut off").returncode == 5
+        as_before(world, before, image=world.image)
+        versions = {k: (world.cluster.get(*k) or {})["metadata"]["resourceVersion"] for k in OURS}
+        line.heal()
+        assert rollout.end() != 0, rollout.told()
+    as_before(world, before, image=world.image)
+    assert versions == {k: (world.cluster.get(*k) or {})["metadata"]["resourceVersion"] for k in OURS}
+
+
+def contested_journal(world: World, folder: Path) -> None:
+    """5: somebody else writes to the journal's object all the time: conflicts are read again, nothing is lost."""
+    before, good = specs(world), build("good")
+    rollout = Rollout(world, folder, {"canary": [50], "step": {"samples": 60, "minutes": 3}}).start(good)
+    rollout.until("canary-up")
+    number = 0
+    while rollout.process is not None and rollout.process.poll() is None:
+        number += 1
+        kubectl("annotate", "configmap", f"{AGENT}-rollout", f"-n={world.cluster.namespace}", "--overwrite",
+                f"somebody={number}")  # fmt: skip
+        time.sleep(0.3)
+    assert rollout.end() == 0, rollout.told()
+    assert number > 20
+    as_before(world, before, image=good)
+
+
+def autoscaled(world: World, folder: Path) -> None:
+    """17: an autoscaler that would take pods from stable keeps what there was, and gets its own least number back."""
+    before, good = specs(world), build("good")
+    hpa = {
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": AGENT},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": AGENT},
+            "minReplicas": 1, "maxReplicas": 4,
+            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {
+                "type": "AverageValue", "averageValue": "2"}}}],
+            "behavior": {"scaleDown": {"stabilizationWindowSeconds": 150}},
+        },
+    }  # fmt: skip
+    world.apply(hpa)
+
+    def scales() -> str:
+        found = (world.cluster.get("HorizontalPodAutoscaler", AGENT) or {}).get("status") or {}
+        return "" if found.get("currentMetrics") else "the autoscaler to read metrics"
+
+    # It needs a minute of metrics, and leaves the pods alone for the while that its behavior says.
+    eventually(scales, within_s=240, every_s=1.0)
+    rollout = Rollout(world, folder, {"canary": [50], "step": {"samples": 100, "minutes": 3}}).start(good)
+    rollout.until("canary", flowing=True)
+    held = world.cluster.get("HorizontalPodAutoscaler", AGENT)
+    assert held is not None
+    assert held["spec"]["minReplicas"] == before["Deployment"]["replicas"] == 2
+    # Impatient from now on: but for the floor a pod would go at its next look.
+    ops = json.dumps([{"op": "replace", "path": "/spec/behavior/scaleDown/stabilizationWindowSeconds", "value": 0}])
+    kubectl("patch", "hpa", AGENT, f"-n={world.cluster.namespace}", "--type=json", f"-p={ops}")
+    least = 2
+    while rollout.process is not None and rollout.process.poll() is None:
+        if rollout.state().get("phase") in ("canary", "bake"):
+            least = min(least, (world.cluster.get("Deployment", AGENT) or {})["spec"]["replicas"])
+        time.sleep(1.0)
+    assert rollout.end() == 0, rollout.told()
+    assert least == 2
+    after = world.cluster.get("HorizontalPodAutoscaler", AGENT)
+    assert after is not None
+    assert after["spec"]["minReplicas"] == 1
+    assert not [key for key in after["metadata"].get("annotations") or {} if key.startswith("rollout.agentops/")]
+    # And then it takes the pod that it wanted to.
+    eventually(lambda: "" if (world.cluster.get("Deployment", AGENT) or {})["spec"]["replicas"] == 1 else "it to scale",
+               within_s=120)  # fmt: skip
 
 
 def a_second_one(world: World, folder: Path) -> None:
@@ -199,8 +320,9 @@ def lost_journal(world: World, folder: Path) -> None:
 
 
 FAULTS: tuple[Fault, ...] = (
-    killed_and_resumed, killed_and_watched, a_second_one, a_zombie, abort_from_elsewhere, changed_by_hand, no_room,
-    no_metrics, no_traffic, commit_fails, no_record, lost_journal,
+    autoscaled, killed_and_resumed, killed_and_watched, cut_off_for_a_while, cut_off_for_long, cut_off_and_taken_over,
+    contested_journal, a_second_one, a_zombie, abort_from_elsewhere, changed_by_hand, no_room, no_metrics, no_traffic,
+    commit_fails, no_record, lost_journal,
 )  # fmt: skip
 
 
