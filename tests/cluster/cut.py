@@ -66,8 +66,13 @@ class Line:
             except OSError:
                 return
             self._keep(client)
-            if self._whole.is_set():
-                threading.Thread(target=self._carry, args=(client,), daemon=True).start()
+            task = self._carry if self._whole.is_set() else self._hold
+            threading.Thread(target=task, args=(client,), daemon=True).start()
+
+    def _hold(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError), client:
+            while client.recv(_PIECE):
+                pass
 
     def _carry(self, client: socket.socket) -> None:
         with contextlib.suppress(OSError), client, socket.create_connection(self._to, timeout=10) as server:
