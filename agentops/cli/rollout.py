@@ -177,25 +177,32 @@ def status(as_json: bool, watch: bool, **given: Any) -> int:
 @_where
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def history(as_json: bool, **given: Any) -> int:
-    """List the last rollouts, newest first."""
+    """List the last rollouts, newest first; those that ended also where the journal of the present one is broken."""
+    from agentops.cli.tell import tell
     from agentops.errors import ExitCode
     from agentops.model.codec import encode
     from agentops.reports.rollout.outcome import image_name, outcome
     from agentops.reports.rollout.told import day
+    from agentops.rollout.journal import Unreadable
 
     with _session(given) as session:
-        now = session.journal.refresh()
+        now, code = None, ExitCode.PASS
+        try:
+            now = session.journal.refresh()
+        except Unreadable as error:
+            tell(error)
+            code = error.exit_code
         found = [*([now] if now is not None else []), *session.journal.history]
         if as_json:
             click.echo(json.dumps([encode(state) for state in found], indent=2))
-            return int(ExitCode.PASS)
+            return int(code)
         if not found:
             click.echo("no rollout yet")
         for state in found:
             end = outcome(state)
             told = f": {end.reason}" if end.reason else ""
             click.echo(f"{day(state.began_at)}  {state.id}  {image_name(state.image)}  {end.kind.value}{told}")
-    return int(ExitCode.PASS)
+    return int(code)
 
 
 @command.command("rbac")

@@ -8,6 +8,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,7 @@ from agentops.cli.rollout_screen import Screen
 from agentops.cli.rollout_session import Session, place_of
 from agentops.cli.run import signals
 from agentops.cli.tell import tell
+from agentops.config.secret_names import secret_names
 from agentops.drivers.kubectl import Kubectl
 from agentops.errors import AgentopsError, ApiDown, ExitCode, UsageError
 from agentops.model.codec import decode
@@ -35,6 +37,9 @@ from agentops.rollout.notify import Teller
 from agentops.rollout.traffic import choose
 from agentops.text import said
 
+if TYPE_CHECKING:
+    from agentops.rollout.shadow.sessions import Recorded
+
 _OBEY_LOOK_S = 0.5
 
 
@@ -50,12 +55,15 @@ def start(session: Session, image: str, *, plan_only: bool, leave_at_approval: b
     with session.lease:
         session.lease.acquire(wait_s=_wait_s(session))
         execute.begin(session.runner, state)
-        return _run(session, leave_at_approval=leave_at_approval)
+        return _run(session, leave_at_approval=leave_at_approval, recorded=prepared.recorded)
 
 
 def resume(session: Session, *, leave_at_approval: bool, broke_glass: str) -> int:
     """Take over a rollout that nobody runs any more, and run it to its end. The record is verified again; where it does
-    not hold any more, the end is stable. One without a record needs its reason again."""
+    not hold any more, the end is stable. One without a record needs its reason again. What is still to be put to the
+    canary is read first: where it cannot be, nothing is written (UsageError)."""
+    from agentops.cli import rollout_inputs
+
     with session.lease:
         if _journal(session) is None:
             return _recovered(session)
@@ -66,6 +74,7 @@ def resume(session: Session, *, leave_at_approval: bool, broke_glass: str) -> in
                 f"no record admits {said(state.image, 200)}",
                 hint="resume --break-glass REASON, or `agentops rollout abort`",
             )
+        recorded = rollout_inputs.read(session, state)
         session.lease.acquire(wait_s=_wait_s(session))
         state = execute.take_over(session.runner)
         if state.phase not in (Phase.ABORTING, Phase.RESTORE):
@@ -76,7 +85,7 @@ def resume(session: Session, *, leave_at_approval: bool, broke_glass: str) -> in
                     state, cause=Cause.BROKEN, why=error.message, by=session.lease.holder, now=time.time()
                 )
                 session.journal.save(back)
-        return _run(session, leave_at_approval=leave_at_approval)
+        return _run(session, leave_at_approval=leave_at_approval, recorded=recorded)
 
 
 def abort(session: Session, *, why: str, by: str, if_under_way: bool) -> int:
@@ -110,10 +119,11 @@ def abort(session: Session, *, why: str, by: str, if_under_way: bool) -> int:
 def roles(config_path: Path | None, environment: str | None, *, mode: str | None, subject: rbac.Subject) -> str:
     """The Role and its bindings as YAML. Looks at the cluster for what the configuration leaves open, and where a mode
     and a namespace are named does without one, if need be."""
-    _, place = place_of(config_path, environment)
+    settings, place = place_of(config_path, environment)
+    withheld = secret_names(settings)
     chosen = mode or place.traffic
     try:
-        with Kubectl(context=place.context, namespace=place.namespace) as cluster:
+        with Kubectl(context=place.context, namespace=place.namespace, withheld=withheld) as cluster:
             found = choose.choose(cluster, place)
             namespace = cluster.namespace
             hpa = workload.autoscaler(cluster, place.deployment)
@@ -136,7 +146,7 @@ def watch_over() -> int:
         raise UsageError(f"{watchdog.PLACE_ENV} is not set", hint="`agentops rollout start` makes the Job that sets it")
     place = decode(Place, json.loads(told))
     with ExitStack() as opened:
-        cluster = opened.enter_context(Kubectl(context=None, namespace=place.namespace))
+        cluster = opened.enter_context(Kubectl(context=None, namespace=place.namespace, withheld=secret_names(place)))
         names = Names(place.deployment, place.entry)
         journal = Journal(cluster, names)
         lease = Lease(cluster, names, duration_s=place.timing.lease_s, renew_s=place.timing.renew_s)
@@ -236,7 +246,9 @@ def _obeyed(session: Session, screen: Screen) -> State | None:
         time.sleep(_OBEY_LOOK_S)
 
 
-def _run(session: Session, *, leave_at_approval: bool, only_back: bool = False) -> int:
+def _run(
+    session: Session, *, leave_at_approval: bool, only_back: bool = False, recorded: Recorded | None = None
+) -> int:
     """Drive the rollout of the journal to its end and report."""
     state = session.runner.hands.state
     teller = Teller(session.place.notify, os.environ)
@@ -244,7 +256,7 @@ def _run(session: Session, *, leave_at_approval: bool, only_back: bool = False) 
     from agentops.cli.canary_evals import CanaryEvals
 
     evals = CanaryEvals(session.cluster, session.place, session.settings, session.out_base)
-    team = assemble.Team(session.settings, lambda state: _admitted(session, state), evals, herald)
+    team = assemble.Team(session.settings, lambda state: _admitted(session, state), evals, herald, recorded)
     with ExitStack() as opened:
         machine: Machine | Delegated
         if state.plan.traffic == "delegate":

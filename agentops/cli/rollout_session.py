@@ -11,6 +11,7 @@ from typing import Self
 
 from agentops.cli.record_key import the_key
 from agentops.config import load
+from agentops.config.secret_names import secret_names
 from agentops.contracts import Cluster
 from agentops.drivers.kubectl import Kubectl
 from agentops.errors import ConfigError, UsageError
@@ -52,7 +53,10 @@ class Session:
     def __enter__(self) -> Self:
         """Raises UsageError, Unavailable and ApiDown where the cluster cannot be entered."""
         place = self.place
-        self.kubectl = self.opened.enter_context(Kubectl(context=place.context, namespace=place.namespace))
+        self._withheld = secret_names(self.settings)
+        self.kubectl = self.opened.enter_context(
+            Kubectl(context=place.context, namespace=place.namespace, withheld=self._withheld)
+        )
         self.cluster: Cluster = self.kubectl
         names = Names(place.deployment, place.entry)
         self.journal = Journal(self.cluster, names)
@@ -69,7 +73,7 @@ class Session:
 
     def elsewhere(self, namespace: str) -> AbstractContextManager[Cluster]:
         """Another namespace of the same cluster."""
-        return Kubectl(context=self.place.context, namespace=namespace)
+        return Kubectl(context=self.place.context, namespace=namespace, withheld=self._withheld)
 
     def view(self, state: State, trouble: str = "") -> View:
         """The state as it is shown."""

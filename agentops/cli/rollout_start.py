@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agentops.cli.canary_evals import CanaryEvals
+from agentops.cli import rollout_inputs
 from agentops.errors import AgentopsError, ExitCode, UsageError
 from agentops.gate import admission
 from agentops.model.rollout import Plan, State
@@ -24,24 +24,27 @@ from agentops.rollout.traffic import choose
 
 if TYPE_CHECKING:
     from agentops.cli.rollout_session import Session
+    from agentops.rollout.shadow.sessions import Recorded
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A rollout before its first write. `refusals` are whole lines with their mend; `refused` is the one error where it
-    is of its own kind (a record that does not admit)."""
+    is of its own kind (a record that does not admit), `recorded` the sessions that are replayed, if any."""
 
     state: State
     plan: Plan
     refusals: tuple[str, ...]
     warnings: tuple[str, ...]
     refused: AgentopsError | None = None
+    recorded: Recorded | None = None
 
 
 def prepare(session: Session, image: str, *, broke_glass: str, who: str) -> Prepared:
-    """Look at everything and decide; writes nothing. Raises ApiDown, Locked, UsageError."""
+    """Look at everything and decide; writes nothing. Raises ApiDown, Locked, UsageError; the latter also for files that
+    are to be put to the canary and cannot be."""
     place, cluster, now = session.place, session.cluster, time.time()
-    CanaryEvals(cluster, place, session.settings, session.out_base).check()
+    recorded = rollout_inputs.read(session)
     _not_under_way(session)
     choice = choose.choose(cluster, place)
     found = preflight.preflight(cluster, place, image, mode=choice.mode, route=choice.route or None)
@@ -70,7 +73,7 @@ def prepare(session: Session, image: str, *, broke_glass: str, who: str) -> Prep
     for text in warnings:
         state = noted(state, f"warning: {text}", now=now)
     refusals = (*found.problems, *choice.refusals, *plan.refusals)
-    return Prepared(state, plan, tuple(dict.fromkeys(refusals)), tuple(dict.fromkeys(warnings)), refused)
+    return Prepared(state, plan, tuple(dict.fromkeys(refusals)), tuple(dict.fromkeys(warnings)), refused, recorded)
 
 
 def show_plan(session: Session, prepared: Prepared) -> int:

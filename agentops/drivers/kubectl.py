@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -56,6 +56,7 @@ KINDS = {
 Argv = list[str]
 _CLUSTER_WIDE = ("Namespace", "GatewayClass")
 _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_NEEDED = ("PATH", "HOME", "KUBECONFIG")
 _START_S = 15.0
 _MOST_BYTES = 64 * 1024 * 1024
 _FORWARDING = re.compile(rb"Forwarding from 127\.0\.0\.1:([0-9]+)")
@@ -72,10 +73,19 @@ def path_of(kind: str, *, namespace: str, name: str = "", subresource: str = "")
 
 class Kubectl:
     """One namespace of a cluster, through kubectl. A context manager; its methods may be called from several threads.
-    See `contracts.Cluster`."""
+    `withheld` are variables of the environment that kubectl and the plug-ins that it starts do not get. See
+    `contracts.Cluster`."""
 
-    def __init__(self, *, context: str | None = None, namespace: str | None = None, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        *,
+        context: str | None = None,
+        namespace: str | None = None,
+        timeout_s: float = 10.0,
+        withheld: Collection[str] = (),
+    ) -> None:
         self._context = context
+        self._withheld = frozenset(withheld)
         self._timeout_s = timeout_s
         self._namespace = namespace
         self._lock = threading.Lock()
@@ -92,6 +102,11 @@ class Kubectl:
     def context(self) -> str | None:
         """The context of the kubeconfig, None for the current one."""
         return self._context
+
+    def environment(self) -> dict[str, str]:
+        """What kubectl is started with: the whole environment but what is withheld, for plug-ins that fetch credentials
+        read names that only they know. Without PATH, HOME and KUBECONFIG nothing works: they are never withheld."""
+        return {k: v for k, v in os.environ.items() if k in _NEEDED or k not in self._withheld}
 
     def __enter__(self) -> Self:
         """Open the door. Raises UsageError for a context that is not there, Unavailable without kubectl."""
@@ -115,7 +130,7 @@ class Kubectl:
         """The part of the kubeconfig that is in force. With `raw` it holds the credentials: never show or keep it.
         Raises UsageError."""
         argv = [*self._argv("config", "view", "--minify", "-o", "json"), *(("--raw",) if raw else ())]
-        done = process.run(argv, cwd=Path.cwd(), env=os.environ, timeout_s=_START_S)
+        done = process.run(argv, cwd=Path.cwd(), env=self.environment(), timeout_s=_START_S)
         if done.code != 0:
             raise UsageError(
                 f"kubectl cannot use the kubeconfig: {one_line(done.stderr)}",
@@ -181,7 +196,7 @@ class Kubectl:
         )
         with tempfile.TemporaryDirectory(prefix="agentops-") as folder:
             log = Path(folder) / "log"
-            with process.running(argv, cwd=Path(folder), env=os.environ, log=log) as child:
+            with process.running(argv, cwd=Path(folder), env=self.environment(), log=log) as child:
                 yield _forwarded(child, log, f"{pod}:{port}")
 
     def _argv(self, *words: str) -> Argv:
@@ -234,12 +249,11 @@ class Kubectl:
             if self._proxy is not None and self._proxy.poll() is None:
                 return
             Path(self._socket).unlink(missing_ok=True)
-            # Everything of the environment: plug-ins that fetch credentials read names that only they know.
             argv = self._argv("proxy", f"--unix-socket={self._socket}")
             try:
                 child = subprocess.Popen(
                     argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                    start_new_session=True,
+                    env=self.environment(), start_new_session=True,
                 )  # fmt: skip
             except OSError:
                 raise Unavailable("kubectl was not found", hint="install kubectl, or correct the PATH") from None
@@ -247,7 +261,7 @@ class Kubectl:
             # The path is there before anybody listens.
             while not _listens(self._socket):
                 if child.poll() is not None:
-                    said = one_line((child.stderr.read() if child.stderr else b"").decode("utf-8", "replace"))
+                    said = one_line(child.communicate()[1].decode("utf-8", "replace"))
                     raise UsageError(
                         f"kubectl cannot reach the cluster: {said}", hint="set KUBECONFIG or rollout.context"
                     )

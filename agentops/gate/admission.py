@@ -129,11 +129,28 @@ def read_public_key(path: Path, *, shown: str) -> SSlibKey:
     return record_envelope.public_key(pem, shown=shown)
 
 
+def _pinned(place: Place, root: Path) -> dict[str, tuple[SSlibKey, ...]]:
+    """The keys by the kind of record that they may sign. Raises as `keys_of` does, and UsageError for a key of
+    `rollout_keys` that is one of `keys`: it would admit images, which those keys are kept apart for."""
+    deciding, rolled = place.admission.keys, place.admission.rollout_keys
+    keys = keys_of(place, root)
+    # By what the key is, not by its file: a copy under another name is the same key.
+    known = {str(key.keyval["public"]): path for key, path in zip(keys, deciding, strict=True)}
+    apart = tuple(read_public_key(root / path, shown=path) for path in rolled)
+    for key, path in zip(apart, rolled, strict=True):
+        if (same := known.get(str(key.keyval["public"]))) is not None:
+            raise UsageError(
+                f"rollout.admission of {place.name}: {path} under rollout_keys holds the public key of {same} under "
+                "keys: who may sign rollouts could admit any image",
+                hint="make a pair for rollouts alone (`agentops record new-key`) and name its public half in its "
+                "place; to have one list for both on purpose, leave rollout_keys out",
+            )
+    return {DECISION: keys, ROLLOUT: apart or keys}
+
+
 def _admitted(place: Place, image: str, *, settings: Settings, now: float, look: Look, only: str) -> Admitted:
     digest = _digest(image)
-    keys = {DECISION: keys_of(place, settings.root)}
-    rolled = place.admission.rollout_keys
-    keys[ROLLOUT] = tuple(read_public_key(settings.root / path, shown=path) for path in rolled) or keys[DECISION]
+    keys = _pinned(place, settings.root)
     listed = place.admission.revoked
     revoked = record_folder.revoked(settings.root / listed) if listed else {}
     records = Records(settings.root / place.admission.records)

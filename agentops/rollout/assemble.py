@@ -20,6 +20,7 @@ from agentops.rollout.parts import Herald, Look, Parts, Progress, Silence, Told,
 from agentops.rollout.traffic import choose, services
 
 if TYPE_CHECKING:
+    from agentops.rollout.shadow.sessions import Recorded
     from agentops.rollout.shadow.trials import Fence, MirrorTrial, ReplayTrial
     from agentops.rollout.sources.watch import Watch
 
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Team:
     """What a whole rollout needs beside the cluster: the configuration, what is asked again of its record, the evals,
-    and who is told."""
+    who is told, and the recorded sessions, where somebody read them already."""
 
     settings: Settings
     admitted: Callable[[State], None]
     evals: Trial | None = None
     herald: Herald | None = None
+    recorded: Recorded | None = None
 
 
 def parts(
@@ -59,7 +61,7 @@ def parts(
         deployments,
         router,
         analyse=_Analyse(watch, place, runner.clock),
-        trials=_trials(cluster, place, team, router, fence),
+        trials=_trials(cluster, place, team, router, fence, state=state),
         admitted=team.admitted,
         fence=fence or (lambda: ""),
         watch_over=lambda: watchdog.ensure(cluster, place, hands.state),
@@ -126,7 +128,7 @@ class _Shadowing:
 
 
 def _trials(
-    cluster: Cluster, place: Place, team: Team, router: TrafficRouter, fence: Fence | None
+    cluster: Cluster, place: Place, team: Team, router: TrafficRouter, fence: Fence | None, *, state: State
 ) -> dict[Phase, Trial]:
     made: dict[Phase, Trial] = {}
     if team.evals is not None and place.evals.suites:
@@ -137,7 +139,10 @@ def _trials(
         prices = team.settings.evals.prices if team.settings.evals else {}
         stand = trials.Stand(cluster, workload.names_of(place), place, team.settings.agent, prices, fence.keep)
         if place.shadow.mode == "replay":
-            recorded = sessions.read(place.shadow.sessions, root=Path(team.settings.root))
+            if state.phase not in (Phase.CANARY_UP, Phase.SHADOW) or state.desired != "go":
+                # They were replayed, or never will be: a file that is gone by now must not stand in the way back.
+                return made
+            recorded = team.recorded or sessions.read(place.shadow.sessions, root=Path(team.settings.root))
             made[Phase.SHADOW] = _Shadowing(trials.ReplayTrial(stand, recorded))
         else:
             made[Phase.SHADOW] = _Shadowing(trials.MirrorTrial(stand, router))

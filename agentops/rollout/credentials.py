@@ -40,6 +40,9 @@ class Kubeconfig(Protocol):
     def config(self, *, raw: bool = False) -> dict[str, Any]:
         """The part of it that is in force; with `raw`, with its secrets. Raises UsageError."""
 
+    def environment(self) -> Mapping[str, str]:
+        """What kubectl is started with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -111,7 +114,7 @@ def mint(
     seconds = max(round(duration_s), _LEAST_TOKEN_S)
     argv = ["kubectl", *([f"--context={context}"] if context else []), "create", "token", service_account]
     argv += [f"--namespace={namespace}", f"--duration={seconds}s"]
-    done = process.run(argv, cwd=Path.cwd(), env=os.environ, timeout_s=_TIMEOUT_S)
+    done = process.run(argv, cwd=Path.cwd(), env=kubectl.environment(), timeout_s=_TIMEOUT_S)
     token = done.stdout.strip()
     if done.code != 0 or not token:
         raise UsageError(

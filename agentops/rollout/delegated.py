@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from agentops.errors import AgentopsError, ApiDown, Conflict
 from agentops.model.rollout import Cause, Phase, State
+from agentops.reports.rollout import owner
 from agentops.rollout import moves
 from agentops.rollout.delegate import Delegate
 from agentops.rollout.hands import Hands
@@ -62,7 +63,7 @@ class Delegated:
         """Write down what is worth it."""
         now = self._clock()
         after, news = self._herald.due(before, replace(after, touched=self._hands.state.touched))
-        heavy, plain = (replace(state, seen_at=0.0, awaiting="", touched=()) for state in (before, after))
+        heavy, plain = (replace(s, evidence={}, seen_at=0.0, awaiting="", touched=()) for s in (before, after))
         if news or heavy != plain or (before != after and now - self._saved_at >= _SAVE_S):
             self._hands.journal.save(after)
             self._saved_at = now
@@ -114,6 +115,9 @@ class Delegated:
             return self._freeze(state, f"changed by hand: {drift}")
         said, told, now = self._delegate.look(), self._delegate.owner.told, self._clock()
         state = replace(self._thaw(state), awaiting=said.text, served=state.served or bool(said.weight))
+        # What a former image came to is no word of this one.
+        word, share = (said.text, said.weight) if said.heard else ("", None)
+        state = replace(state, evidence={**state.evidence, **owner.kept(told, word=word, weight=share)})
         if said.phase is Phase.DONE:
             self._delegate.let_go()
             return noted(self._to(state, Phase.DONE), f"{told}: {said.text}", now=now)

@@ -128,6 +128,8 @@ def _note(key: str, state: State) -> str:
         return f"promoted by {said(last.who, 100)}: {said(last.why, 600)}"
     if what == _PHASE and state.phase is Phase.CANARY:
         weights = state.plan.weights
+        if not weights:
+            return f"{image_name(state.image)} is given to the controller in the cluster, which takes the steps"
         share = f", {weights[state.step]} % of traffic" if 0 <= state.step < len(weights) else ""
         return f"canary step {state.step + 1} of {len(weights)}{share}, of {image_name(state.image)}"
     if what == _PHASE and state.phase is Phase.ABORTING:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from agentops.model.rollout import Phase, Pod
 from agentops.reports.layout import BLANK, Entry, Line, Span, Style, entries, flow, paint, paragraph
+from agentops.reports.rollout import owner as owners
 from agentops.reports.rollout import view as views
 from agentops.reports.rollout.outcome import Kind, image_name, outcome, why
 from agentops.reports.rollout.told import Row, brief, clock, day, length, rows
@@ -59,6 +60,7 @@ def _lines(view: View, width: int, journal: int, pods: int) -> list[Line]:
         _head(view, width),
         _path(view, width),
         _now(view, width),
+        _owner(view, width),
         _versions(view, width),
         _pods(view, width, pods),
         _approvals(view, width),
@@ -83,7 +85,7 @@ def _head(view: View, width: int) -> list[Line]:
         Span(f"environment {said(s.environment, 40)}"),
         Span(f"namespace {said(s.namespace, 63)}"),
         Span(f"traffic {said(s.plan.traffic, 40)}"),
-        Span(f"strategy {said(s.plan.strategy, 40)}"),
+        *([] if owners.owner(s) else [Span(f"strategy {said(s.plan.strategy, 40)}")]),
     ]
     lines = flow([Span(f"agentops {said(s.app, 80)}", Style.STRONG), *facts], width)
     lines += paragraph(image_name(s.image), width, label="image   ", style=Style.FAINT)
@@ -120,7 +122,7 @@ def _now(view: View, width: int) -> list[Line]:
     share = views.weight(view)
     lines = _title("Now", width, note=f"{s.phase.value}, {time}")
     facts = [("canary gets", f"{share} % of traffic")] if share is not None else []
-    if s.phase in (Phase.CANARY, Phase.SHADOW):
+    if s.phase in (Phase.CANARY, Phase.SHADOW) and owners.owner(s) is None:
         counted = views.seen(view)
         seen = "not told" if counted is None else str(counted)
         extended = f", extended {s.extended} x" if s.extended else ""
@@ -143,6 +145,19 @@ def _now(view: View, width: int) -> list[Line]:
     if s.phase is Phase.ABORTING:
         told = said(s.reason, 400)
         lines += paragraph(f"{why(s)}: {told}" if why(s) else told, width, indent=2, label="because  ", style=Style.BAD)
+    return lines
+
+
+def _owner(view: View, width: int) -> list[Line]:
+    """Who decided where agentops did not."""
+    found = owners.owner(view.state)
+    if found is None:
+        return []
+    told = owners.lines(found)
+    size = max(len(label) for label, _ in told)
+    lines = _title("Owner", width)
+    for label, text in told:
+        lines += paragraph(text, width, indent=2, label=f"{label:<{size}}  ", style=Style.FAINT)
     return lines
 
 

@@ -16,6 +16,7 @@ from agentops.model.codec import encode
 from agentops.model.rollout import Approval, Cause, Entry, Phase, Plan, Pod, Touched
 from agentops.reports.rollout import view as views
 from agentops.reports.rollout.outcome import Outcome, outcome
+from agentops.reports.rollout.owner import Owner, owner
 from agentops.reports.rollout.view import Arm, Stop, View
 from agentops.version import VERSION
 
@@ -40,7 +41,8 @@ class Report:
 
     `phase_s` is how long the phase has lasted (without the time that it is frozen), `limit_s` how long it may.
     `awaited` is what it waits for, `trouble` what hinders the runner. `seen` of `needed` samples of the canary were
-    judged in the present step. `slos` are the team's own objectives, canary's value first. `evidence` is what the
+    judged in the present step. `owner` is who decides in the place of agentops, by limits of its own, null where
+    agentops does. `slos` are the team's own objectives, canary's value first. `evidence` is what the
     analysis has added up, by the name of its gauge; its shape may change with any version.
     """
 
@@ -73,6 +75,7 @@ class Report:
     seen: int | None
     needed: int
     extended: int
+    owner: Owner | None
     versions: Versions
     slos: Mapping[str, tuple[float | None, float | None]]
     plan: Plan
@@ -103,7 +106,7 @@ def report(view: View) -> Report:
         frozen_s=max(view.now - s.frozen_at, 0.0) if s.frozen else None,
         holder=view.holder, desired=s.desired, cause=s.cause, reason=s.reason, asked_by=s.asked_by,
         rollback_failed=s.rollback_failed, seen=views.seen(view), needed=s.plan.needed, extended=s.extended,
-        versions=Versions(
+        owner=owner(s), versions=Versions(
             canary, stable, canary_pods, stable_pods, sample.at if sample else None, sample.why if sample else ""
         ),
         slos=sample.slos if sample else {}, plan=s.plan, approvals=s.approvals, record=s.record,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from agentops.model.rollout import Cause, Entry, Phase
+from agentops.reports.rollout import owner as owners
 from agentops.reports.rollout import view as views
 from agentops.reports.rollout.outcome import NO_REASON, Kind, image_name, outcome, why
 from agentops.reports.rollout.view import Mark, Stop, View
@@ -167,5 +168,9 @@ def _properties(view: View) -> dict[str, str]:
         "record": s.record or "none",
         "broke_glass": s.broke_glass,
     }
+    found = owners.owner(s)
+    if found is not None:
+        facts.pop("strategy")
+        facts |= {"owner": found.name, "owner.said": found.said, "owner.limits": found.limits}
     facts |= {f"approval.{i}": f"{a.who}: {a.why}" for i, a in enumerate(s.approvals, 1)}
     return {name: value for name, value in facts.items() if value}

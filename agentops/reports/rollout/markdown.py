@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from agentops.model.rollout import Phase
+from agentops.reports.rollout import owner as owners
 from agentops.reports.rollout import view as views
 from agentops.reports.rollout.outcome import Kind, image_name, outcome, why
 from agentops.reports.rollout.told import brief, clock, day, length, rows
@@ -34,7 +35,7 @@ def render(view: View) -> str:
         head += [f"> **Without a record:** {_md(state.broke_glass)}", ""]
     if found.hint:
         head += [f"*Hint:* {_md(found.hint)}", ""]
-    parts = [*head, *_path(view), *_versions(view), *_asides(view)]
+    parts = [*head, *_path(view), *_owner(view), *_versions(view), *_asides(view)]
     text = "\n".join(parts)
     return text + _journal(view, LIMIT - len(text))
 
@@ -50,7 +51,7 @@ def _facts(view: View) -> str:
         f"environment {_md(s.environment)}",
         f"namespace {_md(s.namespace)}",
         f"traffic {_md(s.plan.traffic)}",
-        f"strategy {_md(s.plan.strategy)}",
+        "" if owners.owner(s) else f"strategy {_md(s.plan.strategy)}",
         f"rollout {_md(s.id)}",
         f"{began}, {ran}" if began else "",
     ]
@@ -70,6 +71,14 @@ def _path(view: View) -> list[str]:
         awaited = f"; awaited: {_md(brief(view.state.awaiting))}" if view.state.awaiting else ""
         lines += [told + seen + awaited, ""]
     return lines
+
+
+def _owner(view: View) -> list[str]:
+    """Who decided where agentops did not."""
+    found = owners.owner(view.state)
+    if found is None:
+        return []
+    return ["### Owner", "", *(f"- {label}: {_md(text)}" for label, text in owners.lines(found)), ""]
 
 
 _LOUD = (Mark.CURRENT, Mark.STOPPED)

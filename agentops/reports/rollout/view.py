@@ -12,6 +12,7 @@ from agentops.model.codec import DecodeError, decode, encode
 from agentops.model.rollout import Counts, Pod, Sample, State
 from agentops.model.rollout import Phase as P
 from agentops.model.rollout_settings import Place
+from agentops.reports.rollout.owner import owner
 
 SEEN = "seen"
 """Where the journal's evidence keeps the last look at both versions, so that others can show it too."""
@@ -102,7 +103,9 @@ def looks(view: View) -> tuple[Sample | None, Sample | None]:
 
 
 def seen(view: View) -> int | None:
-    """The canary's samples that count in the present step; None where nobody tells."""
+    """The canary's samples that count in the present step; None where nobody tells, or an owner counts its own."""
+    if owner(view.state) is not None:
+        return None
     if view.seen is not None:
         return view.seen
     judged = _judged(view.state)
@@ -153,6 +156,9 @@ def path(view: View) -> tuple[Stop, ...]:
 def weight(view: View) -> int | None:
     """The canary's share of traffic in percent; None while it is on its way back to the way in of before."""
     state, weights = view.state, view.state.plan.weights
+    other = owner(state)
+    if other is not None and state.phase is P.CANARY:
+        return other.weight
     if state.phase is P.CANARY:
         return weights[min(max(state.step, 0), len(weights) - 1)] if weights else None
     if state.phase in (P.BAKE, P.COMMIT):
@@ -175,6 +181,10 @@ def limit_s(view: View) -> float | None:
     if place is None:
         return None
     timing, phase = place.timing, state.phase
+    if owner(state) is not None:
+        # Once it has the image, how long it takes is the owner's to say.
+        ours = {P.CANARY_UP: timing.ready_s, P.ABORTING: timing.progress_s}
+        return timing.ready_s if phase is P.CANARY and not state.flowing_at else ours.get(phase)
     step_s = place.step.minutes * 60 * (1 + state.extended)
     bake_s = place.bake_minutes * 60
     if phase in (P.CANARY, P.BAKE) and not state.flowing_at:
@@ -219,6 +229,8 @@ def _judged(state: State) -> tuple[tuple[int, int], tuple[int, int]] | None:
 
 def _at(state: State) -> tuple[P, int | None]:
     phase = stopped_in(state)
+    if owner(state) is not None:
+        return phase if phase in (P.CANARY_UP, P.WAIT, P.DONE) else P.CANARY, None
     last = max(len(state.plan.weights) - 1, 0)
     return phase, min(max(state.step, 0), last) if phase is P.CANARY else None
 
@@ -227,6 +239,10 @@ def _stops(view: View) -> list[tuple[P, int | None, int | None]]:
     state, place = view.state, view.place
     told = {state.phase, stopped_in(state), *(entry.phase for entry in state.entries)}
     asked = set()
+    if owner(state) is not None:
+        waits = P.WAIT in told or (place is not None and place.approval)
+        own = [P.CANARY_UP, *([P.WAIT] if waits else []), P.CANARY, P.DONE]
+        return [(p, None, 0 if p in (P.CANARY_UP, P.WAIT) else None) for p in own]
     if place is not None:
         asked |= {P.SHADOW} if place.shadow.mode != "off" else set()
         asked |= {P.CHECK} if place.evals.suites else set()

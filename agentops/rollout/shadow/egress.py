@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -23,7 +23,7 @@ from agentops.model.rollout_settings import Place
 from agentops.rollout import selectors
 from agentops.rollout.hands import Hands
 from agentops.rollout.names import Names
-from agentops.rollout.workload import APP, MODE
+from agentops.rollout.workload import APP, MODE, canary_selector
 from agentops.text import one_line
 
 PROBE = "rollout.agentops/probe"
@@ -36,8 +36,14 @@ _TRIES = 12
 _LAST = 5
 _STUCK = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError")
 _BLOCKED, _REACHED, _UNRESOLVED = 0, 3, 4
-# Node-local DNS answers from addresses of nodes, which no pod selector matches. Public resolvers stay shut.
-_PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16")
+# Node-local DNS answers from addresses of nodes, which no pod selector matches. Public resolvers stay shut. The last
+# two are the private and link-local addresses of IPv6 (RFC 4193, RFC 4291).
+_PRIVATE = (
+    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10",
+)  # fmt: skip
+# What the Job controller adds to the labels of a pod.
+_OF_JOB = ("controller-uid", "batch.kubernetes.io/controller-uid")
+_JOB_NAMES = ("job-name", "batch.kubernetes.io/job-name")
 
 # One try a second, so that a policy that takes a moment to be in force is given it: the last tries decide.
 _SCRIPT = f"""
@@ -46,18 +52,21 @@ host, port = sys.argv[1], int(sys.argv[2])
 seen = []
 for _ in range({_TRIES}):
     started = time.monotonic()
+    found = []
     try:
-        address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4]
+        # Of a Service in two families each address: a policy may hold for one of them alone.
+        addresses = {{each[4][:2] for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}}
     except OSError as error:
-        seen.append("unresolved")
-    else:
+        addresses, found = (), ["unresolved"]
+    for address in addresses:
         try:
-            socket.create_connection(address[:2], timeout=1).close()
-            seen.append("reached")
+            socket.create_connection(address, timeout=1).close()
+            found.append("reached")
         except ConnectionRefusedError:
-            seen.append("refused")
+            found.append("refused")
         except OSError:
-            seen.append("blocked")
+            found.append("blocked")
+    seen.append(next(word for word in ("reached", "refused", "blocked", "unresolved") if word in found))
     print(seen[-1], flush=True)
     time.sleep(max(0.0, 1 - (time.monotonic() - started)))
 last = seen[-{_LAST}:]
@@ -144,7 +153,8 @@ class Egress:
         if self._hands.cluster.get("Service", self._host) is None:
             return Proof(Shut.VOID, f"there is no Service {self._host} in the namespace to try it on")
         self.shut()
-        other = self._opened_by(template)
+        pods = self._pods()
+        other = self._opened_by(template, pods, attempt)
         if other:
             return Proof(Shut.OPEN, other)
         ends = {}
@@ -153,21 +163,40 @@ class Egress:
             if self._hands.cluster.get("Job", name) is None:
                 self._hands.make(self._document(name, role, template))
             ends[role] = _ended(self._hands.cluster, name)
-        return _verdict(ends["shadow"], ends["control"], f"{self._host}:{self._port}")
+        proof = _verdict(ends["shadow"], ends["control"], f"{self._host}:{self._port}")
+        if proof.shut is Shut.PROVEN and not pods:
+            # Controllers and webhooks put labels on pods that no template tells, and policies may select by these.
+            return Proof(Shut.AWAITED, "a pod of the canary, to look at its labels")
+        return proof
 
-    def _opened_by(self, template: Mapping[str, Any]) -> str:
-        """A policy of others that lets the canary's pods out and that the probe would not feel: it lacks one label of
-        theirs, lest it be counted as a canary."""
-        real = {str(k): str(v) for k, v in template["metadata"]["labels"].items()}
-        probe = self._document("probe", "shadow", template)["spec"]["template"]["metadata"]["labels"]
+    def _pods(self) -> Sequence[Mapping[str, str]]:
+        """The labels of the canary's pods in shadow mode, as they are."""
+        wanted = {**canary_selector(self._names), MODE: "shadow"}
+        return [_labels(pod) for pod in self._hands.cluster.list("Pod", labels=wanted)]
+
+    def _opened_by(self, template: Mapping[str, Any], pods: Sequence[Mapping[str, str]], attempt: int) -> str:
+        """A policy of others that lets the canary's pods out and that the probe would not feel: it lacks labels of
+        theirs, lest it be counted as a canary, and those that they got when they were made."""
+        real = [_labels(template), *pods]
+        probes = self._probes(template, attempt)
         for doc in self._hands.cluster.list("NetworkPolicy"):
             spec = doc.get("spec") or {}
+            selector = spec.get("podSelector") or {}
             out = "Egress" in (spec.get("policyTypes") or ()) or "egress" in spec
-            selects = selectors.matches(spec.get("podSelector") or {}, real)
-            if out and selects and not selectors.matches(spec.get("podSelector") or {}, probe):
-                name = one_line(str(doc["metadata"]["name"]), 100)
-                return f"the NetworkPolicy {name} selects the canary's pods by {TRACK}: the way out cannot be tried"
+            selects = any(selectors.matches(selector, labels) for labels in real)
+            if out and selects and not all(selectors.matches(selector, labels) for labels in probes):
+                name, by = one_line(str(doc["metadata"]["name"]), 100), one_line(", ".join(_keys(selector)), 200)
+                return f"the NetworkPolicy {name} selects the canary's pods by {by}: the way out cannot be tried"
         return ""
+
+    def _probes(self, template: Mapping[str, Any], attempt: int) -> Sequence[Mapping[str, str]]:
+        """The labels of the pod that tries the way out: as it is, or as it will be where there is none yet."""
+        name = self._job("shadow", attempt)
+        pods = [_labels(pod) for pod in self._hands.cluster.list("Pod", labels={_JOB: name, PROBE: "shadow"})]
+        if pods:
+            return pods
+        told = _labels(self._document(name, "shadow", template)["spec"]["template"])
+        return [{**told, **dict.fromkeys(_JOB_NAMES, name), **dict.fromkeys(_OF_JOB, "")}]
 
     def _job(self, role: str, attempt: int) -> str:
         said = f"{self._hands.state.id}\0{attempt}\0{self._host}:{self._port}"
@@ -207,6 +236,16 @@ class Egress:
                 "template": {"metadata": {"labels": {**labels, PROBE: role}}, "spec": pod},
             },
         }  # fmt: skip
+
+
+def _labels(doc: Mapping[str, Any]) -> dict[str, str]:
+    return {str(k): str(v) for k, v in ((doc.get("metadata") or {}).get("labels") or {}).items()}
+
+
+def _keys(selector: Mapping[str, Any]) -> list[str]:
+    """The labels that a selector names."""
+    expressions = (str(expression.get("key")) for expression in selector.get("matchExpressions") or ())
+    return sorted({*(selector.get("matchLabels") or {}), *expressions})
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from agentops.text import one_line
 
 MOST = 500
 _JOURNAL = "journal.jsonl"
+_HINT = "name the folder of a run with evals (.agentops/runs/ID), an evalset, or a file of traces"
 _KINDS = ("run", "evals", "attempt", "stage", "asked", "earlier")
 
 
@@ -61,12 +62,16 @@ def read(paths: Sequence[str], *, root: Path, limit: int = MOST) -> Recorded:
     """The sessions of these files, in their order, at most `limit` of them.
 
     A path is the folder of a run or its journal, an evalset, or a file of traces. Raises UsageError for one that is not
-    there, ConfigError for one that cannot be read, or where no session is left.
+    there or cannot be opened, ConfigError for one that cannot be read or holds none, or where no session is left.
     """
     left: dict[str, int] = {}
     kept: list[Session] = []
     for shown in paths:
-        for session in _sessions(root / shown, shown, root, left):
+        before = sum(left.values())
+        found = _opened(shown, root, left)
+        if not found and sum(left.values()) == before:
+            raise ConfigError(f"rollout.shadow.sessions: no session is in {shown}", hint=_HINT)
+        for session in found:
             why = _unfit(session)
             if not why and len(kept) >= limit:
                 why = f"beyond the first {limit}"
@@ -77,11 +82,20 @@ def read(paths: Sequence[str], *, root: Path, limit: int = MOST) -> Recorded:
     if not kept:
         told = "; ".join(f"{count} {why}" for why, count in left.items())
         raise ConfigError(
-            f"rollout.shadow.sessions: no session can be replayed{f' ({told})' if told else ''}",
-            hint="name the folder of a run with evals (.agentops/runs/ID), an evalset, or a file of traces",
+            f"rollout.shadow.sessions: no session can be replayed of {', '.join(paths)}{f' ({told})' if told else ''}",
+            hint=_HINT,
         )
     said = json.dumps([[s.id, [t.text for t in s.case.turns]] for s in kept])
     return Recorded(tuple(kept), left, hashlib.sha256(said.encode("utf-8", "replace")).hexdigest())
+
+
+def _opened(shown: str, root: Path, left: dict[str, int]) -> list[Session]:
+    try:
+        return list(_sessions(root / shown, shown, root, left))
+    except OSError as error:
+        raise UsageError(
+            f"rollout.shadow.sessions: {shown} cannot be read: {error.strerror}", hint="correct the path, or its rights"
+        ) from None
 
 
 def _sessions(path: Path, shown: str, root: Path, left: dict[str, int]) -> Iterator[Session]:
@@ -107,7 +121,7 @@ def _kind(path: Path) -> str:
         first = file.readline(1 << 20)
     try:
         record = json.loads(first)
-    except ValueError:
+    except (ValueError, RecursionError):
         record = None
     if isinstance(record, Mapping) and record.get("kind") in _KINDS:
         return "journal"
@@ -115,7 +129,7 @@ def _kind(path: Path) -> str:
         return "traces"
     try:
         whole = json.loads(path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         return "traces"
     return "evalset" if isinstance(whole, Mapping) and "cases" in whole else "traces"
 
@@ -140,7 +154,7 @@ def _of_journal(path: Path, shown: str, root: Path, left: dict[str, int]) -> Ite
                 for item in record["result"].get("cases") or ():
                     result = decode(CaseResult, item, "case")
                     results[result.case_id] = result
-    except (DecodeError, ValueError, KeyError, TypeError) as error:
+    except (DecodeError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(
             f"rollout.shadow.sessions: {shown} cannot be read: {one_line(str(error))}",
             hint="take the journal of a run that this version of agentops made",

@@ -108,6 +108,17 @@ def test_history_is_newest_first(door: Door, capsys: pytest.CaptureFixture[str])
     assert "done" in second
 
 
+def test_history_is_told_of_a_broken_journal_too(door: Door, capsys: pytest.CaptureFixture[str]) -> None:
+    begun(door, phase=Phase.DONE)
+    begun(door, phase=Phase.CANARY)
+    door.edit("ConfigMap", "app-rollout", lambda doc: doc["data"].update(state="{"))
+    assert run("history") == 4
+    told = capsys.readouterr()
+    assert "cannot be read" in told.err
+    (line,) = told.out.splitlines()
+    assert "done" in line
+
+
 def test_promote_records_who_and_why_once(door: Door, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("promote", "--why", "x") == 2
     begun(door, phase=Phase.WAIT)
@@ -162,6 +173,22 @@ def test_a_second_start_is_locked(door: Door, capsys: pytest.CaptureFixture[str]
     assert run("start", "--image", "registry.example/" + NEW, "--break-glass", "x") == 2
     assert "locked: the rollout r1 is under way in its phase canary, run by nobody just now" in capsys.readouterr().err
     assert len(door.writes) == writes
+
+
+def test_kubectl_gets_no_secret_that_the_configuration_names(
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    for module in (rollout_session, rollout_run):
+        monkeypatch.setattr(module, "Kubectl", lambda **given: (told.append(given["withheld"]), door)[1])
+    more = CONFIG.replace("protocol", "auth_env: A_TOKEN, protocol") + "  notify: [{kind: slack, url_env: A_HOOK}]\n"
+    (tmp_path / "agentops.yaml").write_text(more, encoding="utf-8")
+    assert run("history") == 0
+    assert run("rbac") == 0
+    assert told == [{"A_TOKEN", "A_HOOK"}] * 2
+    with rollout_session.Session(Path("agentops.yaml"), None) as session:
+        session.elsewhere("monitoring")
+    assert told == [{"A_TOKEN", "A_HOOK"}] * 4
 
 
 def test_rbac_prints_the_role(door: Door, capsys: pytest.CaptureFixture[str]) -> None:

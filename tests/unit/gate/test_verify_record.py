@@ -478,6 +478,21 @@ def test_the_key_of_rollouts_is_apart_from_those_that_admit(ground: Ground) -> N
         production(rollout_keys=("keys/none.pub",))
 
 
+@pytest.mark.parametrize("name", ["keys/release.pub", "keys/copy.pub"])
+def test_one_key_under_both_names_is_refused_whatever_its_file_is_called(ground: Ground, name: str) -> None:
+    signed(ground)
+    pem = (ground.root / "keys/release.pub").read_bytes()
+    (ground.root / "keys/copy.pub").write_bytes(b"# for rollouts\n" + pem.replace(b"\n", b"\r\n"))
+    other = record_envelope.public_pem(record_envelope.new_key().public_key)
+    (ground.root / "keys/other.pub").write_bytes(other)
+    assert admit(ground, rollout_keys=("keys/other.pub",)), "the premise: it is admitted where they are apart"
+    with pytest.raises(UsageError) as found:
+        admit(ground, rollout_keys=("keys/other.pub", name))
+    assert f"{name} under rollout_keys holds the public key of keys/release.pub" in found.value.message
+    assert "new-key" in found.value.hint
+    assert not isinstance(found.value, NotAdmitted)
+
+
 def test_a_rollout_that_no_record_admitted_leaves_none(ground: Ground) -> None:
     signed(ground)
     for digest in ("", "0" * 64):

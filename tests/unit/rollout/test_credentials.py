@@ -64,6 +64,9 @@ class Config:
             raise self._found
         return self._found
 
+    def environment(self) -> dict[str, str]:
+        return {"PATH": os.environ["PATH"], "HERS": "x"}
+
 
 def test_an_exec_plugin_renews_itself() -> None:
     found = of(config({"exec": {"command": "gke-gcloud-auth-plugin", "interactiveMode": "IfAvailable"}}), now=NOW)
@@ -187,7 +190,9 @@ def _kubectl(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path
 
 
 def test_a_short_token_is_minted_and_kept_from_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    called = _kubectl(tmp_path, monkeypatch, f"echo {jwt(exp=NOW + HOUR)}")
+    monkeypatch.setenv("WITHHELD", "x")
+    # Only what the kubeconfig's reader passes on.
+    called = _kubectl(tmp_path, monkeypatch, f'[ "$HERS:$WITHHELD" = x: ] && echo {jwt(exp=NOW + HOUR)}')
     entered = Config(config({"token": "long-lived-secret"}, **{"certificate-authority-data": "Q0E="}))
     path, found = mint(entered, tmp_path, service_account="agentops-runner", namespace="shop", duration_s=HOUR, now=NOW)
     assert called.read_text() == "--context=c create token agentops-runner --namespace=shop --duration=3600s\n"

@@ -12,6 +12,7 @@ from fake_cluster import FakeCluster
 from agentops.errors import ApiDown, ClusterError, Conflict, UsageError
 from agentops.model.rollout import Approval, Cause, Phase, Plan, State
 from agentops.model.rollout_settings import Analysis, Place, Timing
+from agentops.reports.rollout.owner import owner
 from agentops.rollout import execute
 from agentops.rollout.delegate import Delegate
 from agentops.rollout.delegated import Delegated
@@ -238,6 +239,23 @@ def test_an_abort_before_the_image_was_set_waits_for_no_controller(kind: str) ->
     world.ask_abort()
     assert world.run(ticks=3).phase is Phase.ABORTED
     assert world.marks() == []
+
+
+@pytest.mark.parametrize(("kind", "tool"), [("Canary", "Flagger"), ("Rollout", "Argo Rollouts")])
+def test_the_journal_keeps_the_owners_word_to_the_end(kind: str, tool: str) -> None:
+    world = World(kind)
+    state = world.under_way()
+    found = owner(state)
+    assert found is not None
+    assert (found.name, found.said) == (f"{kind} agent of {tool}", state.awaiting)
+    assert found.said.startswith(tool)
+    world.steps = 1
+    state = world.run()
+    found = owner(state)
+    assert state.phase is Phase.DONE
+    assert found is not None
+    assert found.said in state.entries[-1].text
+    assert "not used" in found.limits
 
 
 # The way back

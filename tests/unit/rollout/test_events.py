@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from fake_cluster import FakeCluster
@@ -52,6 +53,12 @@ def test_every_phase_and_step_has_one(cluster: FakeCluster) -> None:
     notes = [d["message"] for (k, _), d in cluster.objects.items() if k == "Event" and d["reason"] == "CanaryBegan"]
     assert any("step 2 of 2, 25 % of traffic" in note for note in notes)
     assert len([w for w in cluster.writes if w[0] == "create"]) == 5, "told once each"
+
+
+def test_a_controller_that_takes_the_steps_is_told_of_and_no_step_is_counted(cluster: FakeCluster) -> None:
+    theirs = replace(state().plan, traffic="delegate", weights=())
+    Events(cluster, "support-agent").tell(state(plan=theirs), now=NOW)
+    assert "the controller in the cluster, which takes the steps" in told(cluster)["CanaryBegan"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,14 +11,16 @@ from fake_cluster import FakeCluster
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentops.errors import ClusterError, Conflict
+from agentops.errors import ApiDown, ClusterError, Conflict
 from agentops.model.codec import encode
-from agentops.model.rollout import Cause, Phase, Plan, State
+from agentops.model.rollout import Cause, Entry, Phase, Plan, State
 from agentops.rollout.journal import Journal, Unreadable
+from agentops.rollout.lease import Lease
 from agentops.rollout.names import Names
 
 NAMES = Names("app", "app")
 PLAN = Plan("canary", "splitter", "", (5,), 1, "", 1)
+COPY = "rollout.agentops/history"
 DEEP = "[" * 100_000
 
 
@@ -128,3 +131,137 @@ def test_one_that_cannot_be_read_is_written_over_and_only_as_it_was_read() -> No
     cluster.edit("ConfigMap", NAMES.journal, lambda doc: doc["data"].update(state="[", more="x"))
     with pytest.raises(Conflict):
         journal.renew(a_state("r2"))
+
+
+def a_lease(cluster: FakeCluster) -> Lease:
+    lease = Lease(cluster, NAMES, duration_s=60, renew_s=15, clock=lambda: 0.0)
+    lease._keep = lambda: None  # type: ignore[method-assign]  # nobody renews it meanwhile
+    lease.acquire(wait_s=0)
+    return lease
+
+
+def through(cluster: FakeCluster, name: str, phase: Phase = Phase.DONE, **more: Any) -> Journal:
+    """A rollout from its beginning to its end."""
+    journal = Journal(cluster, NAMES)
+    journal.refresh()
+    journal.begin(a_state(name, **more))
+    journal.save(a_state(name, phase=phase, **more))
+    return journal
+
+
+def listed(cluster: FakeCluster) -> list[str]:
+    """What `agentops rollout history` lists."""
+    journal = Journal(cluster, NAMES)
+    try:
+        now = journal.refresh()
+    except Unreadable:
+        now = None
+    return [state.id for state in (*([now] if now else []), *journal.history)]
+
+
+def test_former_rollouts_are_kept_when_one_begins_and_when_one_is_taken_over() -> None:
+    cluster = FakeCluster()
+    through(cluster, "r1")
+    through(cluster, "r2", Phase.ABORTED)
+    journal = Journal(cluster, NAMES)
+    journal.refresh()
+    journal.begin(a_state("r3"))
+    assert listed(cluster) == ["r3", "r2", "r1"]
+    other = Journal(cluster, NAMES)
+    other.refresh()
+    other.save(a_state("r3", epoch=2))
+    assert listed(cluster) == ["r3", "r2", "r1"]
+    other.save(a_state("r3", epoch=2, phase=Phase.DONE))
+    through(cluster, "r4")
+    assert listed(cluster) == ["r4", "r3", "r2", "r1"]
+
+
+@pytest.mark.parametrize("text", ["{", "7", json.dumps({**encode(a_state()), "id": "../x"})])
+def test_former_rollouts_outlive_a_journal_that_cannot_be_read(text: str) -> None:
+    cluster = FakeCluster()
+    through(cluster, "r1")
+    through(cluster, "r2")
+    cluster.edit("ConfigMap", NAMES.journal, lambda doc: doc["data"].update(state=text))
+    journal = Journal(cluster, NAMES)
+    with pytest.raises(Unreadable):
+        journal.refresh()
+    journal.renew(a_state("r2", phase=Phase.ABORTING))
+    assert listed(cluster) == ["r2", "r1"]
+
+
+def test_former_rollouts_outlive_a_journal_that_was_deleted() -> None:
+    cluster = FakeCluster()
+    a_lease(cluster)
+    through(cluster, "r1", reason="it was bad", entries=(Entry(1.0, Phase.CANARY, "x"),), evidence={"a": 1})
+    through(cluster, "r2")
+    cluster.remove("ConfigMap", NAMES.journal)
+    assert listed(cluster) == ["r2", "r1"]
+    journal = Journal(cluster, NAMES)
+    assert journal.refresh() is None
+    journal.renew(a_state("r3", phase=Phase.ABORTING))
+    assert listed(cluster) == ["r3", "r2", "r1"]
+    assert journal.history[1].reason == "it was bad"
+    # Once more, in the middle of it: the one under way comes from the objects, and is not listed twice.
+    cluster.remove("ConfigMap", NAMES.journal)
+    again = Journal(cluster, NAMES)
+    again.refresh()
+    again.renew(a_state("r2", phase=Phase.ABORTING))
+    assert listed(cluster) == ["r2", "r1"]
+
+
+def test_the_copy_leaves_the_lock_as_it_is() -> None:
+    cluster = FakeCluster()
+    lease = a_lease(cluster)
+    before = cluster.objects[("Lease", NAMES.journal)]["spec"]
+    through(cluster, "r1")
+    through(cluster, "r2")
+    doc = cluster.objects[("Lease", NAMES.journal)]
+    assert doc["spec"] == before
+    # Who takes the lock afterwards keeps the copy.
+    lease.seize()
+    cluster.remove("ConfigMap", NAMES.journal)
+    assert listed(cluster) == ["r2", "r1"]
+
+
+@pytest.mark.parametrize("error", [ApiDown("away"), Conflict("somebody was quicker"), ClusterError("forbidden")])
+def test_a_copy_that_cannot_be_made_is_no_trouble(error: ClusterError) -> None:
+    cluster = FakeCluster()
+    a_lease(cluster)
+
+    def refuse(_verb: str, kind: str, _name: str) -> None:
+        if kind == "Lease":
+            raise error
+
+    cluster.before_write = refuse
+    through(cluster, "r1")
+    through(cluster, "r2")
+    assert listed(cluster) == ["r2", "r1"]
+
+
+def test_the_history_fits_into_its_objects_however_much_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = FakeCluster()
+    a_lease(cluster)
+    said = tuple(Entry(float(i), Phase.CANARY, "\N{PILE OF POO}" * 400) for i in range(300))
+    monkeypatch.setitem(globals(), "PLAN", replace(PLAN, warnings=("w" * 4000,)))
+    for number in range(30):
+        through(cluster, f"r{number}", entries=said, evidence={"x": "y" * 100_000})
+    doc = cluster.objects[("ConfigMap", NAMES.journal)]
+    assert len(doc["data"]["history"].encode()) <= 256 * 1024
+    copy = cluster.objects[("Lease", NAMES.journal)]["metadata"]["annotations"][COPY]
+    assert len(copy.encode()) <= 64 * 1024
+    names = listed(cluster)
+    assert names == [f"r{number}" for number in range(29, 29 - len(names), -1)]
+    assert len(names) >= 4
+    cluster.remove("ConfigMap", NAMES.journal)
+    assert listed(cluster) == names[: len(listed(cluster))]
+    assert len(listed(cluster)) >= 4
+
+
+def test_as_many_as_always_are_kept_where_little_was_said() -> None:
+    cluster = FakeCluster()
+    for number in range(30):
+        through(cluster, f"r{number}", entries=tuple(Entry(1.0, Phase.CANARY, f"line {i}") for i in range(300)))
+    assert len(listed(cluster)) == 21
+    journal = Journal(cluster, NAMES)
+    journal.refresh()
+    assert [entry.text for entry in journal.history[0].entries] == [f"line {i}" for i in range(280, 300)]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
+import socket
+import sys
+import time
 from typing import Any
 
 import pytest
@@ -13,6 +17,7 @@ from agentops.model.rollout_settings import Place, Shadow
 from agentops.rollout.hands import Hands
 from agentops.rollout.journal import Journal
 from agentops.rollout.names import Names
+from agentops.rollout.shadow import egress as egress_module
 from agentops.rollout.shadow.egress import PROBE, Egress, Proof, Shut, policy, target
 from agentops.rollout.shadow.trials import Fence
 from agentops.rollout.workload import APP, MODE
@@ -50,8 +55,13 @@ def end(cluster: FakeCluster, role: str, code: int, *, at: str = "10:00", reason
     })  # fmt: skip
 
 
+def a_pod(**labels: str) -> dict[str, Any]:
+    """A pod of the canary, with what controllers add to the labels of its template."""
+    return {"kind": "Pod", "metadata": {"name": "app-canary-1", "labels": {**LABELS, **labels}}}
+
+
 def prove(shadow: int, control: int, **more: Any) -> Proof:
-    cluster, hands = ready()
+    cluster, hands = ready(a_pod())
     egress = Egress(hands, NAMES, place(), image="i")
     assert egress.prove(TEMPLATE).shut is Shut.AWAITED
     end(cluster, "shadow", shadow, **more)
@@ -189,6 +199,94 @@ def test_a_policy_that_the_probe_would_not_feel_proves_nothing(selector: dict[st
 
 
 @pytest.mark.parametrize(
+    "selector",
+    [
+        {"matchLabels": {"pod-template-hash": "7d9f"}},
+        {"matchExpressions": [{"key": "pod-template-hash", "operator": "Exists"}]},
+        {"matchLabels": {"team": "shop"}, "matchExpressions": [{"key": "mesh", "operator": "In", "values": ["a"]}]},
+        {"matchExpressions": [{"key": "job-name", "operator": "DoesNotExist"}]},
+        {"matchExpressions": [{"key": "batch.kubernetes.io/controller-uid", "operator": "DoesNotExist"}]},
+    ],
+)
+def test_labels_that_pods_get_when_they_are_made_count_too(selector: dict[str, Any]) -> None:
+    cluster, hands = ready(a_policy(selector), a_pod(**{"pod-template-hash": "7d9f", "mesh": "a"}))
+    proof = Egress(hands, NAMES, place(), image="i").prove(TEMPLATE)
+    assert proof.shut is Shut.OPEN
+    assert "theirs" in proof.told
+    assert proof.told.partition("by ")[2].startswith(("pod-template-hash", "mesh, team", "job-name", "batch."))
+    assert not [name for kind, name in cluster.objects if kind == "Job"]
+
+
+def test_a_pod_that_comes_late_is_looked_at_before_anything_is_proven() -> None:
+    cluster, hands = ready(a_policy({"matchLabels": {"pod-template-hash": "7d9f"}}))
+    egress = Egress(hands, NAMES, place(), image="i")
+    egress.prove(TEMPLATE)
+    end(cluster, "shadow", BLOCKED)
+    end(cluster, "control", REACHED)
+    assert egress.prove(TEMPLATE).shut is Shut.AWAITED
+    cluster.create(a_pod(**{"pod-template-hash": "7d9f"}))
+    assert egress.prove(TEMPLATE).shut is Shut.OPEN
+
+
+def test_pods_that_serve_or_are_of_others_are_none_of_it() -> None:
+    live = {"kind": "Pod", "metadata": {"name": "live", "labels": {**LABELS, MODE: "live", "pod-template-hash": "x"}}}
+    other = {"kind": "Pod", "metadata": {"name": "other", "labels": {**LABELS, APP: "b", "pod-template-hash": "x"}}}
+    _, hands = ready(a_policy({"matchLabels": {"pod-template-hash": "x"}}), live, other, a_pod())
+    assert Egress(hands, NAMES, place(), image="i").prove(TEMPLATE).shut is Shut.AWAITED
+
+
+@pytest.mark.parametrize("address", ["10.96.0.10", "169.254.20.10", "fd00:10:96::a", "fd12:3456::10", "fe80::a"])
+def test_dns_is_reached_in_both_families(address: str) -> None:
+    assert _lets_through(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "2606:4700::1111", "ff02::1", "::1"])
+def test_public_resolvers_stay_shut_in_both_families(address: str) -> None:
+    assert not _lets_through(address)
+
+
+def _lets_through(address: str) -> bool:
+    (rule,) = policy(NAMES, place())["spec"]["egress"]
+    blocks = [ipaddress.ip_network(peer["ipBlock"]["cidr"]) for peer in rule["to"] if "ipBlock" in peer]
+    return any(ipaddress.ip_address(address) in block for block in blocks)
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        ({"10.0.0.1": "blocked", "fd00::1": "reached"}, REACHED),
+        ({"10.0.0.1": "reached", "fd00::1": "blocked"}, REACHED),
+        ({"10.0.0.1": "blocked", "fd00::1": "blocked"}, BLOCKED),
+        ({"10.0.0.1": "refused", "fd00::1": "blocked"}, BLOCKED),
+        ({"fd00::1": "reached"}, REACHED),
+        ({}, UNRESOLVED),
+    ],
+)
+def test_the_probe_tries_every_address_of_the_service(
+    monkeypatch: pytest.MonkeyPatch, answers: dict[str, str], code: int
+) -> None:
+    def found(_host: str, port: int, **_: Any) -> list[Any]:
+        if not answers:
+            raise OSError("no such name")
+        # An address of IPv6 comes with two more numbers.
+        return [(0, 0, 0, "", (a, port, 0, 0) if ":" in a else (a, port)) for a in answers]
+
+    def connect(address: tuple[str, int], timeout: float) -> socket.socket:
+        came = answers[address[0]]
+        if came != "reached":
+            raise ConnectionRefusedError if came == "refused" else TimeoutError
+        return socket.socket()
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.setattr(sys, "argv", ["-c", "payments.shop.svc", "8080"])
+    with pytest.raises(SystemExit) as ended:
+        exec(egress_module._SCRIPT, {})
+    assert ended.value.code == code
+
+
+@pytest.mark.parametrize(
     "doc",
     [
         a_policy({"matchLabels": {"team": "shop"}}),
@@ -219,6 +317,9 @@ def test_the_fence_waits_for_the_canary_then_for_the_proof() -> None:
     assert "is being tried" in fence()
     end(cluster, "shadow", BLOCKED)
     end(cluster, "control", REACHED)
+    # Nobody saw the labels of a pod of the canary yet.
+    assert fence() == "a pod of the canary, to look at its labels"
+    cluster.create(a_pod())
     assert fence() == ""
     assert "could not reach payments:8080" in fence.told
 
