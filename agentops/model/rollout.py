@@ -166,7 +166,8 @@ class Counts:
 @dataclass(frozen=True, slots=True)
 class Pod:
     """What the API server says of a pod. `waiting` is the reason why a container does not run ("ImagePullBackOff").
-    `image_id` is the digest that runs; `memory_bytes` None where nobody measures it."""
+    `image_id` is the digest that runs; `memory_bytes` None where nobody measures it. A pod is `lost` whose node does
+    not answer: its containers were ready when it was last heard of."""
 
     name: str
     ip: str
@@ -178,6 +179,7 @@ class Pod:
     image_id: str = ""
     created_at: float = 0.0
     leaving: bool = False
+    lost: bool = False
     memory_bytes: int | None = None
 
 

@@ -145,6 +145,12 @@ class Deployments:
         container = self._work().container
         return workload.pods(self._hands.cluster, workload.canary_selector(self._names), container=container)
 
+    def lost(self) -> bool:
+        """Whether all that the canary lacks are pods whose node does not answer: no doing of its image, and Kubernetes
+        brings up others once it gives the node up (after five minutes, unless the pods say otherwise)."""
+        missing = [pod for pod in self.canary_pods() if not pod.ready and not pod.leaving]
+        return bool(missing) and all(pod.lost for pod in missing)
+
     def stable_pods(self) -> tuple[Pod, ...]:
         """Stable's pods."""
         return workload.pods(self._hands.cluster, self._work().selector)

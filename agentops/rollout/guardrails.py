@@ -64,10 +64,16 @@ def diagnosis(pods: Sequence[Pod]) -> str:
         return ""
     by: dict[str, list[Pod]] = {}
     for pod in unready:
-        by.setdefault(pod.waiting or ("restarts" if pod.restarts else "is not ready"), []).append(pod)
+        by.setdefault(pod.waiting or _unready(pod), []).append(pod)
     why, same = max(by.items(), key=lambda item: (item[0] != "is not ready", len(item[1])))
     message = next((f" ({pod.message})" for pod in same if pod.message), "")
     return said(f"{len(same)} of {len(pods)} pods: {same[0].name}: {why}{message}", 300)
+
+
+def _unready(pod: Pod) -> str:
+    if pod.lost:
+        return "its node does not answer"
+    return "restarts" if pod.restarts else "is not ready"
 
 
 def of_errors(analysis: Analysis, kept: Kept, served: Served, *, stable_fails: float | None) -> tuple[Kept, str]:

@@ -12,11 +12,10 @@ from dataclasses import replace
 
 from agentops.errors import AgentopsError, ApiDown, Conflict
 from agentops.model.rollout import Cause, Phase, State
-from agentops.rollout import back, moves
+from agentops.rollout import back, moves, sizes
 from agentops.rollout.journal import Fenced, noted
 from agentops.rollout.parts import Look, Parts
 
-_ALL = 100
 _SAVE_S = 5.0
 """How often what was seen is written down while nothing else happens."""
 _BACK = (Phase.ABORTING, Phase.ABORTED)
@@ -119,14 +118,14 @@ class Machine:
 
     def _canary_up(self, state: State) -> State:
         parts = self._parts
-        shadowed = self._shadowed(state)
+        shadowed = sizes.shadowed(parts, state)
         parts.deployments.take()
         parts.watch_over()
         # The way in first: by the team's own selector it may lead to the canary's pods as soon as there are any.
         waiting = [parts.router.prepare()]
         if not waiting[0]:
             waiting += [parts.fence()] if shadowed else []
-            waiting.append(parts.deployments.raise_canary(self._first(state), shadowed=shadowed))
+            waiting.append(parts.deployments.raise_canary(sizes.first(parts, state), shadowed=shadowed))
         return self._ready(state, waiting) or self._following(state)
 
     def _trial(self, state: State) -> State:
@@ -134,7 +133,7 @@ class Machine:
         trial = parts.trials.get(state.phase)
         if trial is None:
             return self._go_back(state, Cause.INCONCLUSIVE, f"{state.phase.value}: nothing carries it out")
-        raised = parts.deployments.raise_canary(self._first(state), shadowed=self._shadowed(state))
+        raised = parts.deployments.raise_canary(sizes.first(parts, state), shadowed=sizes.shadowed(parts, state))
         if raised:
             return self._ready(state, [raised]) or state
         look = trial.look(state)
@@ -174,7 +173,7 @@ class Machine:
 
     def _bake(self, state: State) -> State:
         place = self._parts.place
-        weight, serve = self._bake_size(state)
+        weight, serve = sizes.bake(self._parts, state)
         state, look = self._serve(state, weight, serve)
         if look is None:
             return state
@@ -195,15 +194,14 @@ class Machine:
         parts = self._parts
         if not state.committing:
             parts.admitted(state)
-            return noted(replace(state, committing=True), "stable takes the image",
-                         now=parts.clock())  # fmt: skip
+            return noted(replace(state, committing=True), "stable takes the image", now=parts.clock())
         waiting = parts.deployments.commit()
         if not waiting:
             return self._following(state)
         if self._spent(state, parts.place.timing.progress_s):
             limit = parts.place.timing.progress_s
             return self._go_back(state, Cause.BROKEN, f"stable did not become available within {limit:g} s: {waiting}")
-        look = parts.analyse(state, share=self._bake_size(state)[0] / _ALL, step=False)
+        look = parts.analyse(state, share=sizes.bake(parts, state)[0] / sizes.ALL, step=False)
         state = self._seen(state, look)
         if look.harm:
             return self._go_back(state, Cause.HARM, look.harm)
@@ -227,7 +225,7 @@ class Machine:
         """See that `weight` percent goes to so many pods, and look at how they do. No look as long as that is awaited,
         or nothing can be decided; the state may then be that of the way back."""
         parts = self._parts
-        share = weight / _ALL
+        share = weight / sizes.ALL
         drift = "; ".join(d for d in (parts.deployments.drift(), self._moved(state, weight)) if d)
         if drift:
             harm = parts.analyse(state, share=share, step=False).harm
@@ -270,7 +268,7 @@ class Machine:
             unready = self._ready(state, waiting)
             return (state, True) if unready is None else (unready, False)
         # Another runner brought it here. The clocks stand still until the world is as the journal says.
-        look = parts.analyse(state, share=weight / _ALL, step=False)
+        look = parts.analyse(state, share=weight / sizes.ALL, step=False)
         state = self._seen(state, look)
         if look.harm:
             return self._go_back(state, Cause.HARM, look.harm), False
@@ -287,9 +285,9 @@ class Machine:
             self._unready = None
             return None
         now = self._parts.clock()
-        if self._unready is None or self._unready[:2] != (state.phase, state.step):
+        if self._unready is None or self._unready[:2] != (state.phase, state.step) or self._waits_for_node(state):
             self._unready = (state.phase, state.step, now)
-        share = self._weight_before(state) / _ALL
+        share = sizes.weight_before(state) / sizes.ALL
         look = self._parts.analyse(state, share=share, step=False)
         state = self._seen(state, look)
         if look.harm:
@@ -301,36 +299,13 @@ class Machine:
             return self._go_back(state, Cause.BROKEN, text)
         return replace(state, awaiting=told)
 
-    def _weight_before(self, state: State) -> int:
-        """The percent that flowed to the canary before the present step."""
-        weights = state.plan.weights
-        if state.phase is Phase.CANARY and state.step:
-            return weights[state.step - 1]
-        return weights[-1] if state.phase is Phase.BAKE and weights else 0
+    def _waits_for_node(self, state: State) -> bool:
+        """Whether pods are awaited that were lost with a node. Not for ever: they may be told to wait for it."""
+        return not self._spent(state, self._parts.place.timing.progress_s) and self._parts.deployments.lost()
 
     def _seen(self, state: State, look: Look) -> State:
         state = replace(state, evidence={**state.evidence, **look.evidence})
         return state if look.frozen else replace(state, seen_at=self._parts.clock())
-
-    def _shadowed(self, state: State) -> bool:
-        """Whether the canary runs in shadow mode: as long as it serves nobody."""
-        up = state.phase in (Phase.CANARY_UP, Phase.SHADOW, Phase.CHECK)
-        return up and self._parts.place.shadow.mode != "off"
-
-    def _first(self, state: State) -> int:
-        """How many pods the canary has at the beginning."""
-        if self._shadowed(state):
-            return 1
-        if not state.plan.weights:
-            return self._bake_size(state)[1]
-        return self._parts.router.replicas(state.plan.weights[0], stable=state.plan.stable_replicas)
-
-    def _bake_size(self, state: State) -> tuple[int, int]:
-        """The percent of the traffic and the pods of the canary in the bake."""
-        if self._parts.place.low_capacity and state.plan.weights:
-            weight = state.plan.weights[-1]
-            return weight, self._parts.router.replicas(weight, stable=state.plan.stable_replicas)
-        return _ALL, self._parts.deployments.full()
 
     def _spent(self, state: State, limit_s: float) -> bool:
         return self._parts.clock() - state.phase_at > limit_s

@@ -167,15 +167,18 @@ def pod_of(doc: Doc, *, container: str = "") -> Pod:
     meta, status = doc["metadata"], doc.get("status") or {}
     containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     waiting: Mapping[str, Any] = next((w for c in containers if (w := (c.get("state") or {}).get("waiting"))), {})
-    scheduled: Mapping[str, Any] = next((c for c in status.get("conditions") or () if c["type"] == "PodScheduled"), {})
+    conditions = {c["type"]: c for c in status.get("conditions") or ()}
+    scheduled: Mapping[str, Any] = conditions.get("PodScheduled", {})
     if not waiting and scheduled.get("status") == "False":
         waiting = {"reason": scheduled.get("reason", "Unschedulable"), "message": scheduled.get("message", "")}
     named = [c for c in containers if c.get("name") == container]
-    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or ())
+    ready, running = (conditions.get(kind, {}).get("status") for kind in ("Ready", "ContainersReady"))
+    # The controller of nodes takes back the first and leaves the second, which is the kubelet's to tell.
+    lost = ready != "True" and running == "True" and not (doc.get("spec") or {}).get("readinessGates")
     return Pod(
         name=meta["name"],
         ip=status.get("podIP", ""),
-        ready=ready and "deletionTimestamp" not in meta,
+        ready=ready == "True" and "deletionTimestamp" not in meta,
         restarts=sum(int(c.get("restartCount", 0)) for c in containers),
         node=(doc.get("spec") or {}).get("nodeName", ""),
         waiting=str(waiting.get("reason", "")),
@@ -183,6 +186,7 @@ def pod_of(doc: Doc, *, container: str = "") -> Pod:
         image_id=str((named or containers[-1:] or [{}])[0].get("imageID", "")),
         created_at=_seconds(meta.get("creationTimestamp")),
         leaving="deletionTimestamp" in meta,
+        lost=lost,
     )
 
 

@@ -8,7 +8,8 @@ import subprocess
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ LABELS = {"app": AGENT, "track": "stable"}
 SCRIPT = [{"say": "How can I help?"}]
 _LOAD = Path(__file__).with_name("load_client.py")
 _READY_S = 120.0
+_AT_ONCE = 4
+_LONG = ("leak", "autoscaled", "staged_and_released", "a_zombie", "shadow_mirrored")
 
 
 def kubectl(*words: str, stdin: str = "") -> str:
@@ -68,6 +71,37 @@ def api() -> None:
         pytest.skip(f"no Kubernetes API answers: {error}")
     if done.returncode != 0:
         pytest.skip(f"no Kubernetes API answers: {done.stderr.strip()[:200]}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Attempts come before all else, so that no test that measures times runs beside them."""
+    items.sort(key=lambda item: not _is_attempt(item))
+
+
+def _is_attempt(item: pytest.Item) -> bool:
+    return "attempted" in getattr(item, "fixturenames", ())
+
+
+@pytest.fixture(scope="session")
+def attempts(
+    api: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Future[Any]]]:
+    """Whole rollouts wait more than they work: several go on side by side, in namespaces of their own. Each is what a
+    test's module calls `attempt(PARAMETER, FOLDER)`; the longest begin first."""
+    folder = tmp_path_factory.mktemp("attempts")
+    asked: list[Any] = [item for item in request.session.items if _is_attempt(item)]
+    asked.sort(key=lambda item: item.callspec.id not in _LONG)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        yield {
+            item.nodeid: pool.submit(item.module.attempt, *item.callspec.params.values(), folder / str(number))
+            for number, item in enumerate(asked)
+        }
+
+
+@pytest.fixture
+def attempted(request: pytest.FixtureRequest, attempts: Mapping[str, Future[Any]]) -> Any:
+    """What became of the test's own attempt; waits for it."""
+    return attempts[request.node.nodeid].result()
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,8 @@ from bad_agents.build import build
 from conftest import AGENT, Load, eventually
 from rollouts import Rollout, a_world, as_before, specs
 
-# The first to ask waits for those before it.
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
 
-_AT_ONCE = 3
 _RATE = 8
 _UNSAFE_CASES = """
 version: 1
@@ -42,7 +39,6 @@ class Bad:
 
 
 WAYS = {
-    # The longest first: the others go on beside it.
     "leak": Bad("memory", settings={"step": {"samples": 2000, "minutes": 4}}),
     "unpullable": Bad("image cannot be pulled", traffic=False),
     "crash-loop": Bad("crash|restart"),
@@ -87,21 +83,9 @@ def attempt(way: str, folder: Path) -> End:
         return End(code, rollout.told(), rollout.state(), tally.requests - tally.versions.get("dev", 0))
 
 
-@pytest.fixture(scope="module")
-def ends(api: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[End]]]:
-    """All of them side by side."""
-    folder = tmp_path_factory.mktemp("bad")
-    for way in WAYS:
-        if way != "unpullable":
-            build(way)
-    build("good")
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        yield {way: pool.submit(attempt, way, folder / way) for way in WAYS}
-
-
 @pytest.mark.parametrize("way", WAYS)
-def test_a_bad_image_ends_on_stable_with_the_reason(ends: dict[str, Future[End]], way: str) -> None:
-    bad, end = WAYS[way], ends[way].result()
+def test_a_bad_image_ends_on_stable_with_the_reason(attempted: End, way: str) -> None:
+    bad, end = WAYS[way], attempted
     assert end.code == bad.code, end.told
     assert re.search(bad.says, end.state["reason"]), end.state["reason"]
     assert end.state["phase"] == "aborted"

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +20,7 @@ AGENT = "AGENTOPS_TEST_AGENT_IMAGE"
 _HERE = Path(__file__).parent
 _DIGEST = re.compile(r"digest: (sha256:[0-9a-f]{64})")
 _BUILD_S = 300
+_ONE_BY_ONE = threading.Lock()
 
 
 @cache
@@ -33,8 +35,9 @@ def build(mode: str) -> str:
     if shutil.which("docker") is None:
         pytest.skip("no docker on this machine builds the images of bad agents")
     name = f"{registry}/bad-agent-{mode}:test"
-    _docker("build", "--build-arg", f"AGENT={agent}", "--build-arg", f"BADNESS={mode}", "-t", name, str(_HERE))
-    found = _DIGEST.search(_docker("push", name))
+    with _ONE_BY_ONE:
+        _docker("build", "--build-arg", f"AGENT={agent}", "--build-arg", f"BADNESS={mode}", "-t", name, str(_HERE))
+        found = _DIGEST.search(_docker("push", name))
     assert found is not None, f"the push of {name} told no digest"
     return f"{name.rpartition(':')[0]}@{found[1]}"
 

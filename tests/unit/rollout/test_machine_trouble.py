@@ -11,7 +11,7 @@ from small_world import NEW, OLD, Look, World, quick
 
 from agentops.errors import ApiDown, Unavailable
 from agentops.model.rollout import Cause, Phase, State
-from agentops.rollout import execute, recover, watchdog
+from agentops.rollout import execute, guardrails, recover, watchdog, workload
 from agentops.rollout.machine import Machine
 
 
@@ -319,3 +319,66 @@ def test_a_phase_that_nobody_carries_out_is_never_passed() -> None:
     state = world.run(machine)
     assert (state.phase, state.cause) == (Phase.ABORTED, Cause.INCONCLUSIVE)
     assert "check: nothing carries it out" in state.reason
+
+
+def lose(world: World) -> None:
+    """The node of the canary's pods does not answer: only what the controller of nodes tells of a pod changes."""
+    for pod in world.cluster.pods("app-canary"):
+        status = {
+            "phase": "Running", "podIP": "10.9.9.9",
+            "conditions": [{"type": "Ready", "status": "False"}, {"type": "ContainersReady", "status": "True"}],
+            "containerStatuses": [{"name": "app", "ready": True, "restartCount": 0, "state": {"running": {}}}],
+        }  # fmt: skip
+        world.cluster.edit("Pod", pod["metadata"]["name"], lambda doc, status=status: doc.update(status=status))
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_pods_that_were_lost_with_a_node_are_waited_for_and_not_for_ever(comes_back: bool) -> None:
+    world = World()
+    began = world.now
+    _, machine = world.start()
+    world.cluster.sick[NEW] = "ContainerCreating"
+    for _ in range(5):
+        world.step(machine)
+    lose(world)
+    for _ in range(40):  # more than the 30 s that pods have to get ready
+        state = world.step(machine)
+    assert state.phase is Phase.CANARY_UP, state.reason
+    if comes_back:
+        world.cluster.sick.clear()
+        for pod in world.cluster.pods("app-canary"):
+            world.cluster.remove("Pod", pod["metadata"]["name"])
+        world.cluster.settle()
+        assert world.run(machine).phase is Phase.DONE
+    else:
+        state = world.run(machine)
+        assert (state.phase, state.cause) == (Phase.ABORTED, Cause.BROKEN)
+        assert world.now - began > 85
+
+
+def test_pods_that_never_got_ready_are_not_taken_for_lost() -> None:
+    world = World()
+    began = world.now
+    _, machine = world.start()
+    world.cluster.sick[NEW] = "ContainerCreating"
+    state = world.run(machine)
+    assert state.cause is Cause.BROKEN
+    assert world.now - began < 60
+
+
+@pytest.mark.parametrize(
+    ("conditions", "more", "lost"),
+    [
+        ({"Ready": "False", "ContainersReady": "True"}, {}, True),
+        ({"Ready": "True", "ContainersReady": "True"}, {}, False),
+        ({"Ready": "False", "ContainersReady": "False"}, {}, False),
+        ({}, {}, False),
+        # A gate of the team's own keeps it from being ready.
+        ({"Ready": "False", "ContainersReady": "True"}, {"readinessGates": [{"conditionType": "team/x"}]}, False),
+    ],
+)
+def test_a_lost_pod_is_told_by_its_conditions(conditions: dict[str, str], more: dict[str, Any], lost: bool) -> None:
+    told = [{"type": kind, "status": value} for kind, value in conditions.items()]
+    pod = workload.pod_of({"metadata": {"name": "p"}, "spec": more, "status": {"conditions": told}})
+    assert pod.lost is lost
+    assert ("its node does not answer" in guardrails.diagnosis([pod])) is lost
