@@ -48,12 +48,12 @@ class Session:
         self.as_json, self.out_base, self.junit_path, self.quiet = as_json, out_base, junit_path, quiet
         # Read before anything is written: a key that cannot be read is found out now.
         self.key = the_key(*key) if any(key) else None
+        self._withheld = secret_names(self.settings) | ({key[1]} if key[1] else set())
         self.opened = ExitStack()
 
     def __enter__(self) -> Self:
         """Raises UsageError, Unavailable and ApiDown where the cluster cannot be entered."""
         place = self.place
-        self._withheld = secret_names(self.settings)
         self.kubectl = self.opened.enter_context(
             Kubectl(context=place.context, namespace=place.namespace, withheld=self._withheld)
         )

@@ -191,6 +191,14 @@ def test_kubectl_gets_no_secret_that_the_configuration_names(
     assert told == [{"A_TOKEN", "A_HOOK"}] * 4
 
 
+def test_kubectl_gets_no_key_that_the_command_line_names(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(rollout_session, "Kubectl", lambda **given: (told.append(given["withheld"]), door)[1])
+    monkeypatch.setattr(rollout_session, "the_key", lambda *_: "the key")
+    with rollout_session.Session(Path("agentops.yaml"), None, key=(None, "RECORD_KEY")):
+        assert told == [{"RECORD_KEY"}]
+
+
 def test_rbac_prints_the_role(door: Door, capsys: pytest.CaptureFixture[str]) -> None:
     import yaml
 
