@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -36,11 +36,12 @@ _TRIES = 12
 _LAST = 5
 _STUCK = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError")
 _BLOCKED, _REACHED, _UNRESOLVED = 0, 3, 4
-# Node-local DNS answers from addresses of nodes, which no pod selector matches. Public resolvers stay shut. The last
-# two are the private and link-local addresses of IPv6 (RFC 4193, RFC 4291).
-_PRIVATE = (
-    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10",
-)  # fmt: skip
+# Node-local DNS answers from addresses of nodes, which no pod selector matches. Public resolvers stay shut. Those of
+# IPv6 are its private and link-local addresses (RFC 4193, RFC 4291).
+_PRIVATE = {
+    "IPv4": ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"),
+    "IPv6": ("fc00::/7", "fe80::/10"),
+}
 # What the Job controller adds to the labels of a pod.
 _OF_JOB = ("controller-uid", "batch.kubernetes.io/controller-uid")
 _JOB_NAMES = ("job-name", "batch.kubernetes.io/job-name")
@@ -92,10 +93,11 @@ class Proof:
     told: str
 
 
-def policy(names: Names, place: Place) -> dict[str, Any]:
-    """The NetworkPolicy of the app's pods in shadow mode."""
+def policy(names: Names, place: Place, *, families: Collection[str] = ("IPv4",)) -> dict[str, Any]:
+    """The NetworkPolicy of the app's pods in shadow mode, in a cluster that has these families of addresses: a network
+    that knows one of them alone may do nothing about a policy with a block of the other."""
     dns = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}]
-    near = [{"ipBlock": {"cidr": cidr}} for cidr in _PRIVATE]
+    near = [{"ipBlock": {"cidr": cidr}} for family in _PRIVATE if family in families for cidr in _PRIVATE[family]]
     ports = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -138,12 +140,18 @@ class Egress:
 
     def shut(self) -> None:
         """See that the policy is there and says what it must. Comes before any pod in shadow mode."""
-        wanted = policy(self._names, self._place)
+        wanted = policy(self._names, self._place, families=self._families())
         there = self._hands.make(wanted)
         if not _says(there.get("spec"), wanted["spec"]):
             # Somebody opened it since.
             put_back = [{"op": "replace", "path": "/spec", "value": wanted["spec"]}]
             self._hands.change("NetworkPolicy", wanted["metadata"]["name"], put_back)
+
+    def _families(self) -> set[str]:
+        """The families of addresses that Services of the namespace get."""
+        found = (self._hands.cluster.get("Service", name) for name in (self._host, self._place.entry))
+        told = {family for doc in found if doc for family in (doc.get("spec") or {}).get("ipFamilies") or ()}
+        return told & set(_PRIVATE) or {"IPv4"}
 
     def prove(self, template: Mapping[str, Any], *, attempt: int = 1) -> Proof:
         """Try it, with pods like those of `template`, the pod template of the canary in shadow mode. Called until it is

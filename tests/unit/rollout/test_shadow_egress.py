@@ -246,9 +246,25 @@ def test_public_resolvers_stay_shut_in_both_families(address: str) -> None:
 
 
 def _lets_through(address: str) -> bool:
-    (rule,) = policy(NAMES, place())["spec"]["egress"]
+    (rule,) = policy(NAMES, place(), families=("IPv4", "IPv6"))["spec"]["egress"]
     blocks = [ipaddress.ip_network(peer["ipBlock"]["cidr"]) for peer in rule["to"] if "ipBlock" in peer]
     return any(ipaddress.ip_address(address) in block for block in blocks)
+
+
+@pytest.mark.parametrize(
+    ("families", "kinds"),
+    [(None, {4}), (["IPv4"], {4}), (["IPv6"], {6}), (["IPv6", "IPv4"], {4, 6}), (["IPv9"], {4})],
+)
+def test_no_block_is_of_a_family_that_the_cluster_does_not_have(families: Any, kinds: set[int]) -> None:
+    cluster, hands = ready()
+    if families:
+        cluster.edit(
+            "Service", place().shadow.blocked.partition(":")[0], lambda d: d["spec"].update(ipFamilies=families)
+        )
+    Egress(hands, NAMES, place(), image="i").shut()
+    (doc,) = cluster.list("NetworkPolicy")
+    peers = doc["spec"]["egress"][0]["to"]
+    assert {ipaddress.ip_network(peer["ipBlock"]["cidr"]).version for peer in peers if "ipBlock" in peer} == kinds
 
 
 @pytest.mark.parametrize(
