@@ -177,7 +177,8 @@ def agent_manifest(image: str, *, replicas: int = 3) -> list[dict[str, Any]]:
             # Nodes of a busy machine take seconds to forget a pod.
             {"name": "DRAIN_DELAY_S", "value": "8"},
         ],
-        "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}, "periodSeconds": 1},
+        # A pod on a busy machine may take its time to answer.
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}, "periodSeconds": 1, "timeoutSeconds": 3},
         "volumeMounts": [{"name": "script", "mountPath": "/script"}],
         "resources": {"requests": {"cpu": "20m", "memory": "48Mi"}, "limits": {"memory": "256Mi"}},
     }  # fmt: skip
