@@ -99,9 +99,9 @@ def attempts(
 
 
 @pytest.fixture
-def attempted(request: pytest.FixtureRequest, attempts: Mapping[str, Future[Any]]) -> Any:
-    """What became of the test's own attempt; waits for it."""
-    return attempts[request.node.nodeid].result()
+def attempted(request: pytest.FixtureRequest, attempts: Mapping[str, Future[Any]]) -> Future[Any]:
+    """The test's own attempt; its result raises what the attempt asserted in vain."""
+    return attempts[request.node.nodeid]
 
 
 @pytest.fixture

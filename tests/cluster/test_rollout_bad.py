@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,8 @@ def attempt(way: str, folder: Path) -> End:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_bad_image_ends_on_stable_with_the_reason(attempted: End, way: str) -> None:
-    bad, end = WAYS[way], attempted
+def test_a_bad_image_ends_on_stable_with_the_reason(attempted: Future[End], way: str) -> None:
+    bad, end = WAYS[way], attempted.result()
     assert end.code == bad.code, end.told
     assert re.search(bad.says, end.state["reason"]), end.state["reason"]
     assert end.state["phase"] == "aborted"
